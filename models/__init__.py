@@ -1,0 +1,1 @@
+"""Bit-exact models of the accelerator, one module per RTL block."""

@@ -1,0 +1,104 @@
+"""Named configurations (`tiny`, `sim`, `v80`), read from configs.yaml.
+
+The same numbers reach the RTL as the parameters of `rtl_parameters()`, so that models, simulation, lint and synthesis
+are always about the same machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+CONFIG_FILE = Path(__file__).resolve().parent.parent / "configs.yaml"
+
+UNIT_BYTES = 16  # one on-chip word: 8 FP16, 16 INT8 or 4 FP32
+BEAT_BYTES = 32  # one beat of a 256-bit AXI4 port: two units
+
+
+class ConfigError(ValueError):
+    """A configuration is unknown or holds an unusable number; the message names it."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One machine. Buffer sizes are per core, in units of 16 bytes unless configs.yaml says otherwise."""
+
+    name: str
+    cores: int
+    dsp_rows: int
+    dsp_cols: int
+    abuf: int
+    bbuf: int
+    vbuf: int
+    pbuf: int
+    rbuf: int
+    queue_depth: int
+    axi_slots: int
+    burst_beats: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "name" and (not isinstance(value, int) or value < 1):
+                raise ConfigError(f"configuration {self.name}: {field.name} is {value!r}, must be a positive integer")
+        if self.dsp_rows % 8 or self.dsp_cols % 4:
+            raise ConfigError(f"configuration {self.name}: dsp_rows must be a multiple of 8 and dsp_cols of 4")
+
+    @property
+    def int8_rows(self) -> int:
+        """Rows (M) of an INT8 output tile."""
+        return 2 * self.dsp_rows
+
+    @property
+    def fp16_rows(self) -> int:
+        """Rows (M) of an FP16 output tile."""
+        return self.dsp_rows
+
+    @property
+    def tile_cols(self) -> int:
+        """Columns (N) of an output tile, both precisions."""
+        return 2 * self.dsp_cols
+
+    @property
+    def abuf_port(self) -> int:
+        """Units that the mpu reads from abuf per cycle."""
+        return max(2, self.dsp_rows // 8)
+
+    @property
+    def bbuf_port(self) -> int:
+        """Units that the mpu reads from bbuf per cycle."""
+        return max(2, self.dsp_cols // 4)
+
+    @property
+    def vbuf_port(self) -> int:
+        """Units that the mpu writes into vbuf per cycle: one tile row in FP32."""
+        return max(2, self.tile_cols // 4)
+
+    @property
+    def int8_macs(self) -> int:
+        """Peak INT8 MACs per cycle of one core."""
+        return 4 * self.dsp_rows * self.dsp_cols
+
+    @property
+    def fp16_macs(self) -> int:
+        """Peak FP16 MACs per cycle of one core."""
+        return 2 * self.dsp_rows * self.dsp_cols
+
+    def rtl_parameters(self) -> dict[str, int]:
+        """SystemVerilog parameters of fvgm_core; a block takes the subset that it declares."""
+        return {
+            "DspRows": self.dsp_rows, "DspCols": self.dsp_cols,
+            "ABufUnits": self.abuf, "BBufUnits": self.bbuf, "VBufUnits": self.vbuf,
+            "PBufEntries": self.pbuf, "RBufWords": self.rbuf,
+            "QueueDepth": self.queue_depth, "AxiSlots": self.axi_slots, "BurstBeats": self.burst_beats,
+        }
+
+
+def load(name: str) -> Config:
+    """The configuration called `name`; raises ConfigError naming the known ones."""
+    table = yaml.safe_load(CONFIG_FILE.read_text())
+    if name not in table:
+        raise ConfigError(f"unknown configuration {name!r}; configs.yaml has {', '.join(table)}")
+    return Config(name=name, **table[name])

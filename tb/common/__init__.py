@@ -1,0 +1,1 @@
+"""Shared by every environment: the runner, coverage, seeds, stream agents."""
