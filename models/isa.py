@@ -1,0 +1,314 @@
+"""Instruction set: the one definition of every field.
+
+`python -m models.isa` writes `rtl/pkg/fvgm_isa_pkg.sv` and `docs/isa.md` from the tables below (`--check` only compares).
+
+An instruction is 512 bits, little endian, 64 bytes in memory: a 128-bit header and a 384-bit payload that the opcode
+names. Addresses of on-chip buffers count units of 16 bytes (pbuf: see LOAD). HBM addresses count bytes.
+
+Dependencies are counting semaphores. Before a unit starts the instruction at the head of its queue, every `waitN` with
+`waitN_sem != 0` must hold: `signed16(semaphore[waitN_sem] - waitN_val) >= 0`. When an instruction has completed (its last
+word is written, its last AXI response has come) `semaphore[signal]` is incremented, unless `signal` is 0. Semaphores are
+16-bit, wrap, and are cleared when a program starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+
+INSTRUCTION_BYTES = 64
+NUM_SEMAPHORES = 64
+NUM_WAITS = 3
+HEADER_BITS = 128
+
+
+class Opcode(IntEnum):
+    """What an instruction does; its unit follows. 0 is illegal, so that cleared memory stops the core."""
+
+    END = 0x01
+    LOAD = 0x02
+    STORE = 0x03
+    GEMM = 0x04
+    SFU = 0x05
+
+
+class Buffer(IntEnum):
+    """On-chip buffers of one core."""
+
+    A = 0
+    B = 1
+    V = 2
+    P = 3
+
+
+class Precision(IntEnum):
+    """Operands of a GEMM."""
+
+    INT8 = 0
+    FP16 = 1
+
+
+class Layout(IntEnum):
+    """Layout of the B operand in bbuf: NK has K inside a unit, KN (FP16 only) has N inside a unit."""
+
+    NK = 0
+    KN = 1
+
+
+class SfuOp(IntEnum):
+    """Row operations of the special-function unit. 0 is illegal."""
+
+    LAYERNORM = 1
+    QUANT = 2
+    GELU = 3
+    SOFTMAX = 4
+    RESIDUAL = 5
+
+
+class Unit(IntEnum):
+    """Decoupled units, one instruction queue each."""
+
+    LOAD = 0
+    STORE = 1
+    MPU = 2
+    SFU = 3
+
+
+UNIT_OF = {Opcode.LOAD: Unit.LOAD, Opcode.STORE: Unit.STORE, Opcode.GEMM: Unit.MPU, Opcode.SFU: Unit.SFU}
+
+
+class Cause(IntEnum):
+    """Why a core stopped; the value of the CAUSE register."""
+
+    NONE = 0
+    ILLEGAL_OPCODE = 1
+    ILLEGAL_FIELD = 2
+    ZERO_LENGTH = 3
+    MISALIGNED = 4
+    BUFFER_RANGE = 5
+    WINDOW_RANGE = 6
+    PROGRAM_RANGE = 7
+    FETCH_ERROR = 8
+    READ_ERROR = 9
+    WRITE_ERROR = 10
+    DEADLOCK = 11
+
+
+@dataclass(frozen=True)
+class Field:
+    """One bit field: `lsb` counts from the start of the header or of the payload."""
+
+    name: str
+    lsb: int
+    bits: int
+    doc: str
+
+
+def _fields(*rows: tuple[str, int, str]) -> tuple[Field, ...]:
+    out, lsb = [], 0
+    for name, bits, doc in rows:
+        out.append(Field(name, lsb, bits, doc))
+        lsb += bits
+    return tuple(out)
+
+
+HEADER = _fields(
+    ("opcode", 8, "Opcode"),
+    ("signal", 6, "semaphore incremented at completion; 0: none"),
+    ("wait0_sem", 6, "semaphore of wait 0; 0: no wait"),
+    ("wait0_val", 16, "value that wait 0 needs"),
+    ("wait1_sem", 6, "semaphore of wait 1"),
+    ("wait1_val", 16, "value that wait 1 needs"),
+    ("wait2_sem", 6, "semaphore of wait 2"),
+    ("wait2_val", 16, "value that wait 2 needs"),
+    ("tag", 16, "operation of the compiler's table; traces carry it, the hardware does not read it"),
+)
+
+_TRANSFER = (
+    ("hbm_addr", 40, "byte address of the first row, multiple of 32"),
+    ("rows", 16, "rows, at least 1"),
+    ("row_units", 16, "units per row, at least 1"),
+    ("hbm_stride", 32, "bytes between rows in HBM, multiple of 32"),
+    ("buffer", 2, "Buffer; STORE: V"),
+    ("base", 20, "first unit in the buffer; pbuf counts 16-byte quarters of an entry"),
+    ("row_step", 20, "units between rows in the buffer"),
+    ("unit_step", 20, "units between neighbouring units of one row in the buffer; STORE: 1"),
+)
+
+PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
+    Opcode.LOAD: _fields(*_TRANSFER),
+    Opcode.STORE: _fields(*_TRANSFER),
+    Opcode.GEMM: _fields(
+        ("precision", 1, "Precision"),
+        ("b_layout", 1, "Layout of B"),
+        ("out_fp32", 1, "1: FP32 out (8 columns take two units), 0: FP16 out"),
+        ("row_scale", 1, "1: multiply row r of the result by rbuf[rbuf_base + r], r counts on over the batch"),
+        ("col_affine", 1, "1: then multiply column n by a[n] and add b[n] of pbuf"),
+        ("m", 16, "rows of A and of the result, at least 1"),
+        ("n", 16, "columns of the result, at least 1"),
+        ("k", 16, "inner dimension, at least 1, with FP16 at most 16384; INT8 16 and FP16 8 values a unit"),
+        ("batch", 16, "independent products, at least 1"),
+        ("a_base", 20, "abuf: unit of (row r, k group g) is a_base + batch*a_batch + g*a_step + r"),
+        ("a_step", 20, "units between k groups of A"),
+        ("a_batch", 20, "units between products of A"),
+        ("b_base", 20, "bbuf: NK: unit of (column n, k group g) is b_base + batch*b_batch + g*b_step + n; "
+                       "KN: unit of (k, columns 8j..8j+7) is b_base + batch*b_batch + k*b_step + j"),
+        ("b_step", 20, "units between k groups (NK) or between k (KN) of B"),
+        ("b_batch", 20, "units between products of B"),
+        ("o_base", 20, "vbuf: columns 8j.. of row r: FP16 at o_base + batch*o_batch + r*o_step + j, FP32 at ... + 2j"),
+        ("o_step", 20, "units between rows of the result"),
+        ("o_batch", 20, "units between products of the result"),
+        ("rbuf_base", 16, "first row scale"),
+        ("pbuf_base", 16, "first pbuf entry (8 channels each)"),
+    ),
+    Opcode.SFU: _fields(
+        ("op", 4, "SfuOp"),
+        ("x_fp32", 1, "1: x rows are FP32 (SOFTMAX only), 0: FP16"),
+        ("out_fp16", 1, "LAYERNORM, QUANT, GELU: 1: FP16 out without scaling, 0: INT8 out and its scale into rbuf; else 0"),
+        ("affine", 1, "LAYERNORM: y = y*a + b by pbuf; RESIDUAL: y = y*a (gate) by pbuf; else 0"),
+        ("rows", 16, "rows, at least 1"),
+        ("cols", 16, "elements per row, at least 1"),
+        ("x_base", 20, "vbuf: first unit of row 0 of x; elements of a row are contiguous"),
+        ("x_step", 20, "units between rows of x"),
+        ("y_base", 20, "vbuf: first unit of row 0 of y (RESIDUAL: out = x + gate*y)"),
+        ("y_step", 20, "units between rows of y"),
+        ("dst", 2, "Buffer of the result: A or V"),
+        ("d_base", 20, "unit of (row r, unit u) of the result is d_base + r*d_row + u*d_unit"),
+        ("d_row", 20, "units between rows of the result"),
+        ("d_unit", 20, "units between neighbouring units of one row of the result"),
+        ("pbuf_base", 16, "first pbuf entry"),
+        ("rbuf_base", 16, "row r writes its scale (SOFTMAX: 1/sum) to rbuf[rbuf_base + r]"),
+        ("imm0", 32, "FP32: LAYERNORM 1/cols; SOFTMAX log2(e) * scale"),
+        ("imm1", 32, "FP32: LAYERNORM epsilon"),
+    ),
+    Opcode.END: (),
+}
+
+
+class InstructionError(ValueError):
+    """A field is unknown or its value does not fit; the message names it."""
+
+
+def encode(opcode: Opcode, **values: int) -> np.ndarray:
+    """One instruction as uint8[64]. Unnamed fields are 0; a value that does not fit raises InstructionError."""
+    return encode_many(opcode, 1, **values)[0]
+
+
+def encode_many(opcode: Opcode, count: int, **values: int | np.ndarray) -> np.ndarray:
+    """`count` instructions of one opcode as uint8[count, 64]; each value is a scalar or an array of `count`."""
+    words = np.zeros((count, INSTRUCTION_BYTES // 8), np.uint64)
+    fields = {f.name: (f, 0) for f in HEADER} | {f.name: (f, HEADER_BITS) for f in PAYLOAD[opcode]}
+    for name, value in {"opcode": int(opcode), **values}.items():
+        if name not in fields:
+            raise InstructionError(f"{opcode.name} has no field {name!r}")
+        field, offset = fields[name]
+        array = np.broadcast_to(np.asarray(value, np.int64), (count,))
+        if (array < 0).any() or (array >> field.bits).any():
+            bad = array[(array < 0) | ((array >> field.bits) != 0)][0]
+            raise InstructionError(f"{opcode.name}.{name} = {bad} does not fit {field.bits} bits")
+        word, bit = divmod(offset + field.lsb, 64)
+        wide = array.astype(np.uint64)
+        words[:, word] |= wide << np.uint64(bit)
+        if bit + field.bits > 64:
+            words[:, word + 1] |= wide >> np.uint64(64 - bit)
+    return words.view(np.uint8).reshape(count, INSTRUCTION_BYTES)
+
+
+def decode(raw: np.ndarray | bytes) -> dict[str, int]:
+    """Fields of one 64-byte instruction by name; an unknown opcode gives the header alone."""
+    value = int.from_bytes(bytes(raw), "little")
+    out = {f.name: (value >> f.lsb) & ((1 << f.bits) - 1) for f in HEADER}
+    if out["opcode"] in set(Opcode):
+        for f in PAYLOAD[Opcode(out["opcode"])]:
+            out[f.name] = (value >> (HEADER_BITS + f.lsb)) & ((1 << f.bits) - 1)
+    return out
+
+
+def _sv_struct(name: str, fields: tuple[Field, ...], total: int) -> str:
+    used = sum(f.bits for f in fields)
+    rows = [f"    logic [{total - used - 1}:0] reserved;"] if used < total else []
+    rows += [f"    logic [{f.bits - 1}:0] {f.name};" for f in reversed(fields)]
+    return "  typedef struct packed {\n" + "\n".join(rows) + f"\n  }} {name};\n"
+
+
+def _sv_enum(name: str, prefix: str, enum: type[IntEnum], bits: int) -> str:
+    rows = ",\n".join(f"    {prefix}{e.name.title().replace('_', '')} = {bits}'d{e.value}" for e in enum)
+    return f"  typedef enum logic [{bits - 1}:0] {{\n{rows}\n  }} {name};\n"
+
+
+def systemverilog() -> str:
+    """Text of rtl/pkg/fvgm_isa_pkg.sv."""
+    payload_bits = INSTRUCTION_BYTES * 8 - HEADER_BITS
+    parts = [
+        "// Instruction set. Generated by `python -m models.isa` from models/isa.py: change it there.\n",
+        "package fvgm_isa_pkg;\n",
+        f"  localparam int unsigned InstrBits = {INSTRUCTION_BYTES * 8};",
+        f"  localparam int unsigned PayloadBits = {payload_bits};",
+        f"  localparam int unsigned NumSemaphores = {NUM_SEMAPHORES};",
+        f"  localparam int unsigned NumWaits = {NUM_WAITS};",
+        f"  localparam int unsigned NumUnits = {len(Unit)};\n",
+        _sv_enum("opcode_e", "Op", Opcode, 8),
+        _sv_enum("buffer_e", "Buf", Buffer, 2),
+        _sv_enum("precision_e", "Prec", Precision, 1),
+        _sv_enum("layout_e", "Layout", Layout, 1),
+        _sv_enum("sfu_op_e", "Sfu", SfuOp, 4),
+        _sv_enum("unit_e", "Unit", Unit, 2),
+        _sv_enum("cause_e", "Cause", Cause, 4),
+        _sv_struct("header_t", HEADER, HEADER_BITS),
+        _sv_struct("transfer_t", PAYLOAD[Opcode.LOAD], payload_bits),
+        _sv_struct("gemm_t", PAYLOAD[Opcode.GEMM], payload_bits),
+        _sv_struct("sfu_t", PAYLOAD[Opcode.SFU], payload_bits),
+        "  typedef struct packed {\n    logic [PayloadBits-1:0] payload;\n    header_t header;\n  } instr_t;\n",
+        "endpackage\n",
+    ]
+    return "\n".join(parts)
+
+
+def markdown() -> str:
+    """Text of docs/isa.md."""
+    lines = ["# Instruction set", "", "Generated by `python -m models.isa` from `models/isa.py`: change it there.", ""]
+    lines += (__doc__ or "").split("\n\n", 2)[2].strip().splitlines() + [""]
+
+    def table(title: str, fields: tuple[Field, ...], offset: int) -> None:
+        lines.extend([f"## {title}", "", "| field | bits | meaning |", "|---|---|---|"])
+        lines.extend(f"| `{f.name}` | {offset + f.lsb + f.bits - 1}:{offset + f.lsb} | {f.doc} |" for f in fields)
+        lines.append("")
+
+    table("Header", HEADER, 0)
+    for opcode, fields in PAYLOAD.items():
+        if fields:
+            table(f"{opcode.name} (opcode {opcode.value}, unit {UNIT_OF[opcode].name})", fields, HEADER_BITS)
+    lines += [f"## END (opcode {Opcode.END.value})", "",
+              "The program is over when every queue is empty and every unit idle; then the core raises its interrupt.", ""]
+    for title, enum in (("Buffer", Buffer), ("SfuOp", SfuOp), ("Cause", Cause)):
+        lines += [f"## {title}", "", "| name | value |", "|---|---|"]
+        lines += [f"| {e.name} | {e.value} |" for e in enum] + [""]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Write the generated files, or with --check fail when they differ."""
+    parser = argparse.ArgumentParser(description="Generate rtl/pkg/fvgm_isa_pkg.sv and docs/isa.md.")
+    parser.add_argument("--check", action="store_true", help="only compare; exit 1 when a file is stale")
+    check = parser.parse_args().check
+    root = Path(__file__).resolve().parent.parent
+    stale = []
+    for path, text in ((root / "rtl/pkg/fvgm_isa_pkg.sv", systemverilog()), (root / "docs/isa.md", markdown())):
+        if not path.exists() or path.read_text() != text:
+            stale.append(str(path.relative_to(root)))
+            if not check:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+    if check and stale:
+        print(f"stale: {', '.join(stale)}; run python -m models.isa")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
