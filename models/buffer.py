@@ -1,0 +1,43 @@
+"""Banked on-chip memory, cycle by cycle: which requests a buffer serves, and what they see.
+
+A buffer is uint8[units, 16]; unit a lives in bank a mod banks. Each bank serves one read and one write per cycle. Lower
+ports go first; within a write port, lower units. A read sees the writes of earlier cycles only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def read(memory: np.ndarray, address: int, count: int) -> np.ndarray:
+    """uint8[count, 16]: consecutive units from `address` on, modulo the size."""
+    return memory[(address + np.arange(count)) % len(memory)]
+
+
+def serve_reads(valid: np.ndarray, address: np.ndarray, banks: int, count: int) -> np.ndarray:
+    """bool[ports]: read ports that find all their banks free of lower ports that are served (where valid: served)."""
+    ready = np.ones(len(valid), bool)
+    used: set[int] = set()
+    for port in range(len(valid)):
+        mine = {int(address[port] + i) % banks for i in range(count)}
+        ready[port] = not mine & used
+        if valid[port] and ready[port]:
+            used |= mine
+    return ready
+
+
+def serve_writes(want: np.ndarray, address: np.ndarray, banks: int) -> np.ndarray:
+    """bool[ports, units]: of the wanted writes, same shape, the first of each bank, in order of port and unit."""
+    grant = np.zeros_like(want)
+    used = set()
+    for index in np.argwhere(want):
+        bank = int(address[tuple(index)]) % banks
+        if bank not in used:
+            used.add(bank)
+            grant[tuple(index)] = True
+    return grant
+
+
+def write(memory: np.ndarray, grant: np.ndarray, address: np.ndarray, data: np.ndarray) -> None:
+    """Write the granted units: data uint8[ports, units, 16]; no two of them meet, they lie in different banks."""
+    memory[address[grant] % len(memory)] = data[grant]

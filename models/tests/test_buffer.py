@@ -1,0 +1,55 @@
+"""The buffer model against brute force: repeated service reaches the state of plain sequential writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models import buffer
+
+
+@pytest.mark.parametrize("banks", [2, 4, 16])
+def test_served_reads_share_no_bank_and_only_conflicts_wait(banks: int) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        ports, count = int(rng.integers(1, 4)), int(rng.integers(1, banks + 1))
+        valid, address = rng.random(ports) < 0.7, rng.integers(0, 64, ports)
+        ready = buffer.serve_reads(valid, address, banks, count)
+        load = np.zeros(banks, int)
+        for p in range(ports):
+            mine = np.bincount((address[p] + np.arange(count)) % banks, minlength=banks)
+            assert ready[p] == (load[mine > 0].sum() == 0)
+            if valid[p] and ready[p]:
+                load += mine
+        assert load.max() <= 1
+
+
+@pytest.mark.parametrize("banks", [2, 4, 16])
+def test_writes_take_as_many_cycles_as_the_fullest_bank(banks: int) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        ports, units = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+        want = rng.random((ports, units)) < 0.7
+        address = rng.integers(0, 64, (ports, units))
+        data = rng.integers(0, 256, (ports, units, 16), dtype=np.uint8)
+        memory = np.zeros((64, 16), np.uint8)
+        expected = memory.copy()
+        for p in range(ports):
+            for u in range(units):
+                if want[p, u]:
+                    expected[address[p, u]] = data[p, u]
+        fullest = max(np.bincount(address[want] % banks, minlength=banks))
+        left, cycles = want.copy(), 0
+        while left.any():
+            grant = buffer.serve_writes(left, address, banks)
+            assert grant.any() and not (grant & ~left).any()
+            buffer.write(memory, grant, address, data)
+            left &= ~grant
+            cycles += 1
+        assert cycles == fullest
+        assert (memory == expected).all()
+
+
+def test_read_wraps() -> None:
+    memory = np.arange(8 * 16, dtype=np.uint8).reshape(8, 16)
+    assert (buffer.read(memory, 7, 2) == memory[[7, 0]]).all()
