@@ -1,0 +1,162 @@
+// Types and constants of the special-function unit (docs/sfu.md).
+package fvgm_sfu_pkg;
+
+  import fvgm_isa_pkg::*;
+  import fvgm_fp_pkg::*;
+
+  localparam int unsigned Lanes = 8;
+  localparam int unsigned BatchRows = 16;  // rows whose passes follow each other back to back
+  localparam int unsigned Banks = 4;  // batches in flight, each with its copy of the command
+  localparam int unsigned RowBits = $clog2(BatchRows);
+  localparam int unsigned BankBits = $clog2(Banks);
+  localparam int unsigned CtxBits = BankBits + RowBits;
+  localparam int unsigned Contexts = Banks * BatchRows;
+  localparam int unsigned GroupBits = 13;  // index of a group of 8 elements in a row
+  localparam int unsigned OutDepth = 64;  // units between the lanes and the write ports
+
+  localparam int unsigned AddrBits = 20;  // units of abuf and vbuf
+  localparam int unsigned EntryBits = 16;  // entries of pbuf, words of rbuf
+  localparam int unsigned UnitBits = 128;
+
+  // Cycles from valid_i to valid_o
+  localparam int unsigned PwqLatency = 4;
+  localparam int unsigned FnLatency = PwqLatency + 2;
+
+  // Stages of a lane: cycle, counted from the FP32 operand, at which each step takes its operands
+  localparam int unsigned StageMul1 = FpAddLatency;
+  localparam int unsigned StageFn = StageMul1 + FpMulLatency;
+  localparam int unsigned StageMul2 = StageFn + FnLatency;
+  localparam int unsigned StageAdd2 = StageMul2 + FpMulLatency;
+  localparam int unsigned StageMul3 = StageAdd2 + FpAddLatency;
+  localparam int unsigned StageCvt = StageMul3 + FpMulLatency;
+  localparam int unsigned StageOut = StageCvt + FpToF16Latency;
+
+  localparam logic [31:0] Fp32NegZero = 32'h8000_0000;
+  localparam logic [31:0] Fp32Inv127 = 32'h3C01_0204;
+  localparam logic [31:0] Fp32C127 = 32'h42FE_0000;
+
+  // What a pass computes from a row
+  typedef enum logic [2:0] {
+    PassSum = 3'd0,  // sum x
+    PassSquare = 3'd1,  // sum (x - mean)^2
+    PassAbsmax = 3'd2,  // max |y|
+    PassMax = 3'd3,  // max x
+    PassExp = 3'd4,  // p = exp2((x - max) * imm0), written and summed
+    PassWrite = 3'd5  // y, written
+  } pass_e;
+
+  typedef enum logic [1:0] {
+    FnNone = 2'd0,
+    FnExp2 = 2'd1,
+    FnGelu = 2'd2
+  } fn_e;
+
+  // A row in flight; also the index of its scalars
+  typedef struct packed {
+    logic [BankBits-1:0] bank;
+    logic [RowBits-1:0] row;  // of the batch
+  } ctx_t;
+
+  // Eight elements of a row
+  typedef struct packed {
+    ctx_t ctx;
+    logic [GroupBits-1:0] index;
+    logic [3:0] lanes;  // valid lanes, 1 to 8
+    logic row_last;  // last group of its row
+  } group_t;
+
+  // Which steps of the lanes a pass uses
+  typedef struct packed {
+    logic norm;  // (x - mean) * rstd
+    logic center;  // x - mean
+    logic square;  // times itself
+    logic exp;  // exp2((x - max) * imm0)
+    logic gelu;
+    logic affine;  // * a + b; for RESIDUAL * a
+    logic residual;  // + x
+    logic scale;  // * inv, to INT8
+    logic half;  // to FP16
+  } mode_t;
+
+  // Travels with a group through the lanes
+  typedef struct packed {
+    group_t group;
+    pass_e pass;
+    mode_t mode;
+    logic cmd_first;  // of the first row of its command
+  } tag_t;
+
+  // A cycle of the issue stage: at most one read request, at most one group
+  typedef struct packed {
+    tag_t tag;
+    logic fp32;  // the group is the two units of this read
+    logic held;  // the group is the upper unit of the previous read
+    logic x_pair;  // RESIDUAL: this read brings two groups of x, no group is issued
+    logic y_pair;  // RESIDUAL: this read brings two groups of y, the first group is issued
+    logic second;  // y_pair: there is a second group
+    logic second_last;  // ... which ends the row
+    logic [3:0] second_lanes;
+  } slot_t;
+
+  // Where results go
+  typedef struct packed {
+    logic to_vbuf;
+    logic int8;  // two groups a unit
+    logic [AddrBits-1:0] base;
+    logic [AddrBits-1:0] row;
+    logic [AddrBits-1:0] unit_step;
+  } dst_t;
+
+  // The command and place of one batch, per bank
+  typedef struct packed {
+    dst_t dst;
+    logic [RowBits-1:0] last_row;  // last row of the batch
+    logic cmd_last;  // the batch ends its command
+    logic [EntryBits-1:0] rbuf_addr;  // of the batch's first row
+    logic [EntryBits-1:0] pbuf_base;
+    logic [31:0] imm0;
+    logic [31:0] imm1;
+  } cfg_t;
+
+  // Operands that all lanes share, each valid in the cycle of its stage
+  typedef struct packed {
+    logic [31:0] c0;  // stage 0
+    logic [31:0] c1;  // StageMul1
+    logic square;  // StageMul1: multiply by itself
+    fn_e fn;  // StageFn
+    logic gate;  // StageMul2: multiply by the gelu gate
+    logic [31:0] c2;  // StageMul3
+    logic to_f16;  // StageCvt
+    logic to_i8;  // StageCvt
+  } lane_ctrl_t;
+
+  // A unit on its way to a write port
+  typedef struct packed {
+    logic to_vbuf;
+    logic cmd_last;  // last unit of its command
+    logic [AddrBits-1:0] addr;
+    logic [UnitBits-1:0] data;
+  } out_t;
+
+  function automatic pass_e first_pass(sfu_op_e op, logic int8);
+    unique case (op)
+      SfuLayernorm: return PassSum;
+      SfuSoftmax: return PassMax;
+      default: return int8 ? PassAbsmax : PassWrite;
+    endcase
+  endfunction
+
+  function automatic pass_e next_pass(pass_e pass, logic int8);
+    unique case (pass)
+      PassSum: return PassSquare;
+      PassSquare: return int8 ? PassAbsmax : PassWrite;
+      PassMax: return PassExp;
+      default: return PassWrite;
+    endcase
+  endfunction
+
+  function automatic logic pass_writes(pass_e pass);
+    return (pass == PassWrite) || (pass == PassExp);
+  endfunction
+
+endpackage
