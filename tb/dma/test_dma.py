@@ -1,0 +1,75 @@
+"""rtl/dma against models/dma.py.
+
+Method: both units at once on tb/common/axi_memory (responses out of order and interleaved, idles and back-pressure on
+every channel) with rtl/buffer behind them, whose ports are fought over. Random plans of LOADs and STOREs that may all
+be in flight together. Checks: each burst, each buffer write, each completion (data in the buffer, bytes in memory),
+the images at the end, coverage goals; then each kind of error response and halt, and a good plan after a reset of the
+units alone. It does not prove: two cores on one memory.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tb.common.runner import BUILD, Results, simulate
+from tb.dma.dma_stimulus import MEMORY_BYTES
+
+HERE = Path(__file__).resolve().parent
+COMMON = HERE.parent / "common"
+
+
+def run(name: str, test: str, slots: int, burst_beats: int, check: bool = True, **variables: object) -> Results:
+    """Simulate `test` on a build of its own per parameter set."""
+    folder = BUILD / "sim" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    memory = folder / "memory.bin"
+    np.zeros(MEMORY_BYTES, np.uint8).tofile(memory)
+    units = 512 if slots < 16 else 2048
+    env = {"FVGM_DMA_UNITS": str(units), "FVGM_DMA_SLOTS": str(slots), "FVGM_DMA_BURST_BEATS": str(burst_beats),
+           "FVGM_DMA_MEMORY": str(memory), "FVGM_DMA_RUN": name}
+    env |= {f"FVGM_DMA_{k.upper()}": str(v) for k, v in variables.items()}
+    return simulate("fvgm_dma_tb", "tb.dma.cocotb_dma", name=name, testcase=test, env=env, check=check,
+                    parameters={"AxiSlots": slots, "BurstBeats": burst_beats, "Units": units},
+                    sources=[HERE / "fvgm_dma_tb.sv", COMMON / "axi_memory.sv"], public_file=HERE / "public.vlt",
+                    build_args=[str(COMMON / "axi_memory.cpp")], plusargs=[f"+axi_memory={memory}"])
+
+
+SIZES = {"tiny": (4, 8), "deep": (16, 32), "three slots, odd bursts": (3, 5)}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_random(size: str) -> None:
+    """Random plans and every fault."""
+    slots, burst_beats = SIZES[size]
+    run(f"dma_{slots}_{burst_beats}", "DmaRandomTest", slots, burst_beats)
+
+
+@pytest.mark.parametrize(("slots", "burst_beats"), [(4, 8), (16, 8), (16, 32)])
+def test_performance(slots: int, burst_beats: int) -> None:
+    """At 100 cycles of latency a beat moves in every cycle if the slots hold enough of them, else as many as they hold.
+
+    A slot is busy for the latency, its beats, and about 3 cycles; 2 more leave room for the start and the end.
+    """
+    report = BUILD / "sim" / f"dma_{slots}_{burst_beats}.json"
+    run(f"dma_{slots}_{burst_beats}", "DmaPerformanceTest", slots, burst_beats, latency=100, report=report)
+    for case in json.loads(report.read_text()):
+        print(case)
+        beats = burst_beats if case["case"].endswith("one row") else min(burst_beats, 5)
+        assert case["beats_per_cycle"] > 0.97 * min(1, slots * beats / (100 + beats + 5))
+
+
+def test_flipped_bit_is_found() -> None:
+    """One inverted bit in one of many buffer writes makes the scoreboard fail."""
+    result = run("dma_4_8", "DmaRandomTest", 4, 8, check=False, plans=1, flip=100)
+    assert result.failed == 1 and "1 errors" not in result.log.read_text().split("words compared")[0]
+    assert "errors, first: plan 0" in result.log.read_text()
+
+
+def test_missed_coverage_is_found() -> None:
+    """Without plans the coverage goals are missed."""
+    result = run("dma_4_8", "DmaRandomTest", 4, 8, check=False, plans=0)
+    assert result.failed == 1 and "coverage goals missed" in result.log.read_text()
