@@ -1,0 +1,252 @@
+"""Scheduler: the checks of every instruction, semaphores, and the order in which the units start.
+
+The checks are those of `rtl/scheduler/fvgm_scheduler_check.sv`, class by class in the same order, so that the first
+cause is the same one. The compiler runs them on what it emits, `models/core.py` on what it executes. All arithmetic is
+on integers below 2^50 (int64 holds them), nothing wraps.
+
+Order of the classes: ILLEGAL_OPCODE, ILLEGAL_FIELD, ZERO_LENGTH, MISALIGNED, BUFFER_RANGE, WINDOW_RANGE.
+
+* A buffer operand touches `base + sum (n_i - 1) * step_i` at most, which must be below the size of its buffer.
+* A transfer touches HBM bytes `[hbm_addr, hbm_addr + (rows-1)*hbm_stride + 32*ceil(row_units/2))`: whole beats, also
+  where the last beat of a row is half used. A LOAD must lie in the read window or in the write window, a STORE in the
+  write window.
+* Reserved bits are ignored. Fields that an operation does not use are ignored, flags that it does not know are illegal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.config import BEAT_BYTES, Config
+from models.isa import (INSTRUCTION_BYTES, NUM_SEMAPHORES, NUM_WAITS, UNIT_OF, Buffer, Cause, Layout, Opcode, Precision,
+                        SfuOp, Unit, decode)
+
+FP16_MAX_K = 1 << 14  # products that the exact FP16 accumulator is specified for (docs/numerics.md)
+SEMAPHORE_BITS = 16
+ADDRESS_BITS = 40
+
+Fields = Mapping[str, "int | np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """HBM windows of a core as (first byte, byte after the last): registers READ_WINDOW and WRITE_WINDOW."""
+
+    read: tuple[int, int]
+    write: tuple[int, int]
+
+
+class DeadlockError(RuntimeError):
+    """No instruction can ever start again; the message names the waiting heads. The hardware reports Cause.DEADLOCK."""
+
+
+def _ceil_div(value: np.ndarray, divisor: int) -> np.ndarray:
+    return (value + divisor - 1) // divisor
+
+
+def _illegal_field(opcode: Opcode, f: dict[str, np.ndarray]) -> np.ndarray:
+    if opcode == Opcode.STORE:
+        return (f["buffer"] != Buffer.V) | (f["unit_step"] != 1)
+    if opcode == Opcode.GEMM:
+        fp16 = f["precision"] == Precision.FP16
+        return (~fp16 & (f["b_layout"] == Layout.KN)) | (fp16 & (f["k"] > FP16_MAX_K))
+    if opcode == Opcode.SFU:
+        op = f["op"]
+        scaled = (op == SfuOp.LAYERNORM) | (op == SfuOp.QUANT) | (op == SfuOp.GELU)
+        return ((op < SfuOp.LAYERNORM) | (op > SfuOp.RESIDUAL)
+                | ((f["x_fp32"] == 1) & (op != SfuOp.SOFTMAX))
+                | ((f["out_fp16"] == 1) & ~scaled)
+                | ((f["affine"] == 1) & (op != SfuOp.LAYERNORM) & (op != SfuOp.RESIDUAL))
+                | ((f["dst"] != Buffer.A) & (f["dst"] != Buffer.V)))
+    return np.zeros(f["opcode"].shape, bool)
+
+
+_LENGTHS = {Opcode.LOAD: ("rows", "row_units"), Opcode.STORE: ("rows", "row_units"),
+            Opcode.GEMM: ("m", "n", "k", "batch"),
+            Opcode.SFU: ("rows", "cols")}
+
+
+def _last(base: np.ndarray, *terms: tuple[np.ndarray, np.ndarray | int]) -> np.ndarray:
+    """Last address of an operand: base + sum (n - 1) * step over the `(n, step)` terms."""
+    for count, step in terms:
+        base = base + (count - 1) * step
+    return base
+
+
+def _buffer_range(opcode: Opcode, f: dict[str, np.ndarray], config: Config) -> np.ndarray:
+    """True where an operand leaves its buffer. Lengths are at least 1 here."""
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        size = np.array([config.abuf, config.bbuf, config.vbuf, 4 * config.pbuf])[f["buffer"]]
+        return _last(f["base"], (f["rows"], f["row_step"]), (f["row_units"], f["unit_step"])) >= size
+    if opcode == Opcode.GEMM:
+        fp16 = f["precision"] == Precision.FP16
+        kn = f["b_layout"] == Layout.KN
+        k_groups = np.where(fp16, _ceil_div(f["k"], 8), _ceil_div(f["k"], 16))
+        n_groups = _ceil_div(f["n"], 8)
+        a = _last(f["a_base"], (f["batch"], f["a_batch"]), (k_groups, f["a_step"]), (f["m"], 1))
+        b = _last(f["b_base"], (f["batch"], f["b_batch"]), (np.where(kn, f["k"], k_groups), f["b_step"]),
+                  (np.where(kn, n_groups, f["n"]), 1))
+        o = _last(f["o_base"], (f["batch"], f["o_batch"]), (f["m"], f["o_step"]),
+                  (np.where(f["out_fp32"] == 1, 2 * n_groups, n_groups), 1))
+        r = _last(f["rbuf_base"], (f["batch"], f["m"]), (f["m"], 1))
+        p = _last(f["pbuf_base"], (n_groups, 1))
+        return ((a >= config.abuf) | (b >= config.bbuf) | (o >= config.vbuf)
+                | ((f["row_scale"] == 1) & (r >= config.rbuf)) | ((f["col_affine"] == 1) & (p >= config.pbuf)))
+    if opcode == Opcode.SFU:
+        op = f["op"]
+        groups = _ceil_div(f["cols"], 8)
+        int8 = (f["out_fp16"] == 0) & (op != SfuOp.SOFTMAX) & (op != SfuOp.RESIDUAL)
+        d_units = np.where(int8, _ceil_div(f["cols"], 16), groups)
+        x = _last(f["x_base"], (f["rows"], f["x_step"]),
+                  (np.where(f["x_fp32"] == 1, _ceil_div(f["cols"], 4), groups), 1))
+        y = _last(f["y_base"], (f["rows"], f["y_step"]), (groups, 1))
+        d = _last(f["d_base"], (f["rows"], f["d_row"]), (d_units, f["d_unit"]))
+        p = _last(f["pbuf_base"], (groups, 1))
+        r = _last(f["rbuf_base"], (f["rows"], 1))
+        return ((x >= config.vbuf) | ((op == SfuOp.RESIDUAL) & (y >= config.vbuf))
+                | (d >= np.where(f["dst"] == Buffer.A, config.abuf, config.vbuf))
+                | ((f["affine"] == 1) & (p >= config.pbuf))
+                | ((int8 | (op == SfuOp.SOFTMAX)) & (r >= config.rbuf)))
+    return np.zeros(f["opcode"].shape, bool)
+
+
+def _inside(first: np.ndarray, end: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    return (first >= window[0]) & (end <= min(window[1], 1 << ADDRESS_BITS))
+
+
+def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) -> np.ndarray:
+    """First cause of each of N instructions of one opcode, as int64[N]; `fields` by name, arrays of N or scalars."""
+    f = {name: np.atleast_1d(np.asarray(value, np.int64)) for name, value in fields.items()}
+    shape = np.broadcast_shapes(*(v.shape for v in f.values()))
+    f = {name: np.broadcast_to(value, shape) for name, value in f.items()}
+    f.setdefault("opcode", np.full(shape, opcode))
+    if opcode not in set(Opcode):
+        return np.full(shape, int(Cause.ILLEGAL_OPCODE))
+    opcode = Opcode(opcode)
+    cause = np.zeros(shape, np.int64)
+    if opcode == Opcode.END:
+        return cause
+
+    def report(bad: np.ndarray, what: Cause) -> None:
+        cause[(cause == 0) & bad] = int(what)
+
+    report(_illegal_field(opcode, f), Cause.ILLEGAL_FIELD)
+    report(np.logical_or.reduce([f[name] == 0 for name in _LENGTHS[opcode]]), Cause.ZERO_LENGTH)
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        report(((f["hbm_addr"] | f["hbm_stride"]) % BEAT_BYTES) != 0, Cause.MISALIGNED)
+    report(_buffer_range(opcode, f, config), Cause.BUFFER_RANGE)
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        end = f["hbm_addr"] + (f["rows"] - 1) * f["hbm_stride"] + BEAT_BYTES * _ceil_div(f["row_units"], 2)
+        allowed = _inside(f["hbm_addr"], end, windows.write)
+        if opcode == Opcode.LOAD:
+            allowed = allowed | _inside(f["hbm_addr"], end, windows.read)
+        report(~allowed, Cause.WINDOW_RANGE)
+    return cause
+
+
+def check(fields: Fields, config: Config, windows: Windows) -> Cause:
+    """First cause of one decoded instruction (`models.isa.decode`), Cause.NONE when it may run."""
+    return Cause(int(check_many(int(fields["opcode"]), fields, config, windows)[0]))
+
+
+def check_program(base: int, length: int, windows: Windows) -> Cause:
+    """Check of PROG_BASE (byte address) and PROG_LEN (instructions) at start, before anything is fetched."""
+    if base % INSTRUCTION_BYTES:
+        return Cause.MISALIGNED
+    if base < windows.read[0] or base + INSTRUCTION_BYTES * length > min(windows.read[1], 1 << ADDRESS_BITS):
+        return Cause.WINDOW_RANGE
+    return Cause.NONE if length else Cause.PROGRAM_RANGE
+
+
+class Semaphores:
+    """The 64 counting semaphores of a core: 16 bits, wrapping, semaphore 0 does not exist."""
+
+    def __init__(self) -> None:
+        self.value = [0] * NUM_SEMAPHORES
+
+    def signal(self, semaphore: int) -> None:
+        """An instruction with `signal == semaphore` has completed."""
+        if semaphore:
+            self.value[semaphore] = (self.value[semaphore] + 1) % (1 << SEMAPHORE_BITS)
+
+    def holds(self, semaphore: int, value: int) -> bool:
+        """Whether one wait holds: signed16(semaphore - value) >= 0; a wait on 0 always does."""
+        return semaphore == 0 or (self.value[semaphore] - value) % (1 << SEMAPHORE_BITS) < 1 << (SEMAPHORE_BITS - 1)
+
+    def ready(self, fields: Fields) -> bool:
+        """Whether all waits of an instruction hold."""
+        return all(self.holds(int(fields[f"wait{i}_sem"]), int(fields[f"wait{i}_val"])) for i in range(NUM_WAITS))
+
+
+class Queues:
+    """Dispatch and issue without time: instructions enter the queues in program order, heads start when their waits
+    hold.
+
+    `program` are decoded instructions up to and without END. `dispatch` stops at a full queue, as the hardware does, so
+    that a program which needs deeper queues than `depth` deadlocks here as it does there.
+    """
+
+    def __init__(self, program: Sequence[Fields], depth: int) -> None:
+        self.program = program
+        self.depth = depth
+        self.next = 0
+        self.semaphores = Semaphores()
+        self.queue: dict[Unit, deque[int]] = {unit: deque() for unit in Unit}
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Move instructions into their queues until the program is over or a queue is full."""
+        while self.next < len(self.program):
+            queue = self.queue[UNIT_OF[Opcode(int(self.program[self.next]["opcode"]))]]
+            if len(queue) == self.depth:
+                return
+            queue.append(self.next)
+            self.next += 1
+
+    def startable(self) -> list[Unit]:
+        """Units whose head may start now."""
+        return [unit for unit, queue in self.queue.items() if queue and self.semaphores.ready(self.program[queue[0]])]
+
+    def start(self, unit: Unit) -> int:
+        """Take the head of a unit's queue; returns its index in the program."""
+        index = self.queue[unit].popleft()
+        self.dispatch()
+        return index
+
+    def complete(self, index: int) -> None:
+        """Instruction `index` has completed: signal its semaphore."""
+        self.semaphores.signal(int(self.program[index]["signal"]))
+
+
+def execution_order(program: Sequence[Fields], depth: int,
+                    choose: Callable[[list[Unit]], Unit] = lambda units: units[0]) -> list[int]:
+    """One legal order of completion of decoded instructions (without END), each executed at once when it starts.
+
+    `choose` picks among the units that can start: a program whose result depends on it has a race. Raises
+    DeadlockError.
+    """
+    queues, order = Queues(program, depth), []
+    while len(order) < len(program):
+        units = queues.startable()
+        if not units:
+            heads = ", ".join(f"{u.name} {q[0]}" for u, q in queues.queue.items() if q)
+            raise DeadlockError(f"no instruction can start; heads of the queues: {heads}")
+        index = queues.start(choose(units))
+        order.append(index)
+        queues.complete(index)
+    return order
+
+
+def decode_program(image: np.ndarray, length: int) -> tuple[list[dict[str, int]], Cause]:
+    """Instructions of a uint8 image up to and without END, and PROGRAM_RANGE when `length` instructions hold no END."""
+    program = []
+    for index in range(length):
+        fields = decode(image[INSTRUCTION_BYTES * index:INSTRUCTION_BYTES * (index + 1)])
+        if fields["opcode"] == Opcode.END:
+            return program, Cause.NONE
+        program.append(fields)
+    return program, Cause.PROGRAM_RANGE

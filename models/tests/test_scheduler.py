@@ -1,0 +1,252 @@
+"""Scheduler model against enumeration: every address that docs/isa.md names is listed, one by one, and compared with
+the ranges.
+
+Method: random small instructions, some of them just over an edge; the oracle walks all rows, columns, groups and
+products. It does not prove the arithmetic at the largest sizes; `test_no_wrap` does that at the corners.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.config import Config
+from models.isa import Buffer, Cause, Layout, Opcode, Precision, SfuOp, decode, encode
+from models.scheduler import (DeadlockError, Semaphores, Windows, check, check_many, check_program, decode_program,
+                              execution_order)
+
+CONFIG = Config("edge", cores=1, dsp_rows=8, dsp_cols=4, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, queue_depth=2,
+                axi_slots=2, burst_beats=4)
+WINDOWS = Windows(read=(0x1000, 0x3000), write=(0x2800, 0x5000))
+SIZE = {Buffer.A: CONFIG.abuf, Buffer.B: CONFIG.bbuf, Buffer.V: CONFIG.vbuf, Buffer.P: 4 * CONFIG.pbuf}
+
+
+def up(value: int, divisor: int) -> int:
+    """ceil(value / divisor) without the model's helper."""
+    return -(-value // divisor)
+
+
+def touched_transfer(f: dict[str, int]) -> tuple[set[int], set[int]]:
+    """Buffer units and HBM beats (byte addresses) of a LOAD or STORE."""
+    cells = [(r, u) for r in range(f["rows"]) for u in range(f["row_units"])]
+    buffer = {f["base"] + r * f["row_step"] + u * f["unit_step"] for r, u in cells}
+    return buffer, {(f["hbm_addr"] + r * f["hbm_stride"] + 16 * u) // 32 * 32 for r, u in cells}
+
+
+def touched_gemm(f: dict[str, int]) -> dict[str, set[int]]:
+    """Units of every operand of a GEMM."""
+    per_unit = 8 if f["precision"] == Precision.FP16 else 16
+    out: dict[str, set[int]] = {"a": set(), "b": set(), "o": set(), "r": set(), "p": set()}
+    for i in range(f["batch"]):
+        for g in range(up(f["k"], per_unit)):
+            out["a"] |= {f["a_base"] + i * f["a_batch"] + g * f["a_step"] + r for r in range(f["m"])}
+            if f["b_layout"] == Layout.NK:
+                out["b"] |= {f["b_base"] + i * f["b_batch"] + g * f["b_step"] + n for n in range(f["n"])}
+        if f["b_layout"] == Layout.KN:
+            out["b"] |= {f["b_base"] + i * f["b_batch"] + k * f["b_step"] + j for k in range(f["k"])
+                         for j in range(up(f["n"], 8))}
+        for r in range(f["m"]):
+            units = range(up(f["n"], 8) * (2 if f["out_fp32"] else 1))
+            out["o"] |= {f["o_base"] + i * f["o_batch"] + r * f["o_step"] + j for j in units}
+            out["r"].add(f["rbuf_base"] + i * f["m"] + r)
+    out["p"] = {f["pbuf_base"] + j for j in range(up(f["n"], 8))}
+    return out
+
+
+def touched_sfu(f: dict[str, int]) -> dict[str, set[int]]:
+    """Units of every operand of an SFU operation."""
+    int8 = f["op"] in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) and not f["out_fp16"]
+    rows = range(f["rows"])
+    wide = up(f["cols"], 8)
+    return {
+        "x": {f["x_base"] + r * f["x_step"] + u for r in rows for u in range(up(f["cols"], 4 if f["x_fp32"] else 8))},
+        "y": {f["y_base"] + r * f["y_step"] + u for r in rows for u in range(wide)},
+        "d": {f["d_base"] + r * f["d_row"] + u * f["d_unit"] for r in rows
+              for u in range(up(f["cols"], 16 if int8 else 8))},
+        "p": {f["pbuf_base"] + u for u in range(wide)},
+        "r": {f["rbuf_base"] + r for r in rows},
+    }
+
+
+def oracle(f: dict[str, int]) -> Cause:
+    """First cause by enumeration, for flags and lengths that are legal."""
+    if f["opcode"] in (Opcode.LOAD, Opcode.STORE):
+        units, beats = touched_transfer(f)
+        if max(units) >= SIZE[Buffer(f["buffer"])]:
+            return Cause.BUFFER_RANGE
+        windows = [WINDOWS.write] if f["opcode"] == Opcode.STORE else [WINDOWS.write, WINDOWS.read]
+        legal = any(all(low <= b and b + 32 <= high for b in beats) for low, high in windows)
+        return Cause.NONE if legal else Cause.WINDOW_RANGE
+    if f["opcode"] == Opcode.GEMM:
+        t = touched_gemm(f)
+        bad = (max(t["a"]) >= CONFIG.abuf or max(t["b"]) >= CONFIG.bbuf or max(t["o"]) >= CONFIG.vbuf
+               or (f["row_scale"] and max(t["r"]) >= CONFIG.rbuf) or (f["col_affine"] and max(t["p"]) >= CONFIG.pbuf))
+        return Cause.BUFFER_RANGE if bad else Cause.NONE
+    t = touched_sfu(f)
+    scales = f["op"] == SfuOp.SOFTMAX or (f["op"] != SfuOp.RESIDUAL and not f["out_fp16"])
+    bad = (max(t["x"]) >= CONFIG.vbuf or (f["op"] == SfuOp.RESIDUAL and max(t["y"]) >= CONFIG.vbuf)
+           or max(t["d"]) >= SIZE[Buffer(f["dst"])] or (f["affine"] and max(t["p"]) >= CONFIG.pbuf)
+           or (scales and max(t["r"]) >= CONFIG.rbuf))
+    return Cause.BUFFER_RANGE if bad else Cause.NONE
+
+
+def random_instruction(rng: np.random.Generator) -> dict[str, int]:
+    """Legal flags and lengths, addresses of which about half leave something."""
+    def r(low: int, high: int) -> int:
+        return int(rng.integers(low, high + 1))
+    opcode = Opcode(r(2, 5))
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        store = opcode == Opcode.STORE
+        return decode(encode(opcode, hbm_addr=32 * r(0x70, 0x290), rows=r(1, 6), row_units=r(1, 9),
+                             hbm_stride=32 * r(0, 20),
+                             buffer=2 if store else r(0, 3), base=r(0, 330), row_step=r(0, 24),
+                             unit_step=1 if store else r(0, 8)))
+    if opcode == Opcode.GEMM:
+        precision = r(0, 1)
+        return decode(encode(opcode, precision=precision, b_layout=r(0, 1) if precision else 0, out_fp32=r(0, 1),
+                             row_scale=r(0, 1),
+                             col_affine=r(0, 1), m=r(1, 12), n=r(1, 40), k=r(1, 50), batch=r(1, 3), a_base=r(0, 128),
+                             a_step=r(0, 16),
+                             a_batch=r(0, 40), b_base=r(0, 64), b_step=r(0, 10), b_batch=r(0, 20), o_base=r(0, 160),
+                             o_step=r(0, 10),
+                             o_batch=r(0, 40), rbuf_base=r(0, 24), pbuf_base=r(0, 14)))
+    op = SfuOp(r(1, 5))
+    return decode(encode(opcode, op=op, x_fp32=r(0, 1) if op == SfuOp.SOFTMAX else 0,
+                         out_fp16=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0,
+                         affine=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL) else 0, rows=r(1, 20), cols=r(1, 80),
+                         x_base=r(0, 200), x_step=r(0, 16), y_base=r(0, 200), y_step=r(0, 16), dst=2 * r(0, 1),
+                         d_base=r(0, 150),
+                         d_row=r(0, 16), d_unit=r(0, 12), pbuf_base=r(0, 14), rbuf_base=r(0, 40)))
+
+
+def test_ranges_against_enumeration() -> None:
+    rng = np.random.default_rng(1)
+    seen: dict[tuple[int, Cause], int] = {}
+    for _ in range(6000):
+        f = random_instruction(rng)
+        expected = oracle(f)
+        assert check(f, CONFIG, WINDOWS) == expected, f
+        seen[f["opcode"], expected] = seen.get((f["opcode"], expected), 0) + 1
+    for opcode in (Opcode.LOAD, Opcode.STORE, Opcode.GEMM, Opcode.SFU):
+        assert seen[opcode, Cause.NONE] > 50 and seen[opcode, Cause.BUFFER_RANGE] > 50, seen
+    assert seen[Opcode.LOAD, Cause.WINDOW_RANGE] > 50 and seen[Opcode.STORE, Cause.WINDOW_RANGE] > 50
+
+
+LOAD = dict(hbm_addr=0x1000, rows=1, row_units=2, hbm_stride=0, buffer=0, base=0, row_step=1, unit_step=1)
+STORE = LOAD | dict(hbm_addr=0x3000, buffer=2)
+GEMM = dict(m=1, n=1, k=1, batch=1)
+SFU = dict(op=SfuOp.QUANT, rows=1, cols=1)
+
+
+@pytest.mark.parametrize("opcode, base, change, cause", [
+    (Opcode.LOAD, LOAD, {}, Cause.NONE),
+    (Opcode.LOAD, LOAD, {"rows": 0, "hbm_addr": 1}, Cause.ZERO_LENGTH),
+    (Opcode.LOAD, LOAD, {"row_units": 0}, Cause.ZERO_LENGTH),
+    (Opcode.LOAD, LOAD, {"hbm_addr": 0x1010, "base": 0xFFFFF}, Cause.MISALIGNED),
+    (Opcode.LOAD, LOAD, {"hbm_stride": 16}, Cause.MISALIGNED),
+    (Opcode.LOAD, LOAD, {"base": 256, "hbm_addr": 0}, Cause.BUFFER_RANGE),
+    (Opcode.LOAD, LOAD, {"hbm_addr": 0xFE0}, Cause.WINDOW_RANGE),
+    (Opcode.LOAD, LOAD, {"hbm_addr": 0x4FE0}, Cause.NONE),
+    (Opcode.LOAD, LOAD, {"hbm_addr": 0x4FE0, "row_units": 3}, Cause.WINDOW_RANGE),
+    (Opcode.STORE, STORE, {}, Cause.NONE),
+    (Opcode.STORE, STORE, {"buffer": 0, "rows": 0}, Cause.ILLEGAL_FIELD),
+    (Opcode.STORE, STORE, {"unit_step": 2}, Cause.ILLEGAL_FIELD),
+    (Opcode.STORE, STORE, {"hbm_addr": 0x27E0}, Cause.WINDOW_RANGE),
+    (Opcode.GEMM, GEMM, {}, Cause.NONE),
+    (Opcode.GEMM, GEMM, {"b_layout": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.GEMM, GEMM, {"precision": 1, "k": 16385}, Cause.ILLEGAL_FIELD),
+    (Opcode.GEMM, GEMM, {"precision": 1, "k": 16384}, Cause.NONE),
+    (Opcode.GEMM, GEMM, {"m": 0}, Cause.ZERO_LENGTH),
+    (Opcode.GEMM, GEMM, {"n": 0}, Cause.ZERO_LENGTH),
+    (Opcode.GEMM, GEMM, {"k": 0}, Cause.ZERO_LENGTH),
+    (Opcode.GEMM, GEMM, {"batch": 0}, Cause.ZERO_LENGTH),
+    (Opcode.SFU, SFU, {}, Cause.NONE),
+    (Opcode.SFU, SFU, {"op": 0}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"op": 6}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"x_fp32": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"affine": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"dst": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"dst": 3}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"op": SfuOp.SOFTMAX, "out_fp16": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"rows": 0}, Cause.ZERO_LENGTH),
+    (Opcode.SFU, SFU, {"cols": 0}, Cause.ZERO_LENGTH),
+    (Opcode.END, {}, {}, Cause.NONE),
+])
+def test_causes_and_their_order(opcode: Opcode, base: dict, change: dict, cause: Cause) -> None:
+    assert check(decode(encode(opcode, **(base | change))), CONFIG, WINDOWS) == cause
+
+
+def test_unknown_opcodes() -> None:
+    for opcode in (0, 6, 0x82, 0xFF):
+        raw = np.zeros(64, np.uint8)
+        raw[0] = opcode
+        assert check(decode(raw), CONFIG, WINDOWS) == Cause.ILLEGAL_OPCODE
+
+
+def test_no_wrap() -> None:
+    huge = Windows(read=(0, 1 << 41), write=(0, 1 << 41))
+    top = LOAD | dict(hbm_addr=(1 << 40) - 32, buffer=0)
+    assert check(decode(encode(Opcode.LOAD, **top)), CONFIG, huge) == Cause.NONE
+    assert check(decode(encode(Opcode.LOAD, **(top | {"row_units": 3, "unit_step": 0}))), CONFIG,
+                 huge) == Cause.WINDOW_RANGE
+    far = top | dict(rows=65535, hbm_stride=(1 << 32) - 32, row_step=0)
+    assert check(decode(encode(Opcode.LOAD, **far)), CONFIG, huge) == Cause.WINDOW_RANGE
+    wide = LOAD | dict(rows=65535, row_step=(1 << 20) - 1, row_units=65535, unit_step=(1 << 20) - 1)
+    assert check(decode(encode(Opcode.LOAD, **wide)), CONFIG, huge) == Cause.BUFFER_RANGE
+
+
+def test_check_many_is_check() -> None:
+    rng = np.random.default_rng(2)
+    by_opcode: dict[int, list[dict[str, int]]] = {}
+    for _ in range(400):
+        f = random_instruction(rng)
+        by_opcode.setdefault(f["opcode"], []).append(f)
+    for opcode, items in by_opcode.items():
+        columns = {name: np.array([f[name] for f in items]) for name in items[0]}
+        assert [int(check(f, CONFIG, WINDOWS)) for f in items] == list(check_many(opcode, columns, CONFIG, WINDOWS))
+
+
+def test_check_program() -> None:
+    assert check_program(0x1000, 1, WINDOWS) == Cause.NONE
+    assert check_program(0x1020, 1, WINDOWS) == Cause.MISALIGNED
+    assert check_program(0xFC0, 1, WINDOWS) == Cause.WINDOW_RANGE
+    assert check_program(0x2FC0, 1, WINDOWS) == Cause.NONE
+    assert check_program(0x2FC0, 2, WINDOWS) == Cause.WINDOW_RANGE
+    assert check_program(0x1000, 0, WINDOWS) == Cause.PROGRAM_RANGE
+
+
+def test_semaphores_wrap() -> None:
+    s = Semaphores()
+    for count in range(1 << 16):
+        if count in (0, 1, 32767, 32768, 65535):
+            for value in (0, 1, 100, 32767, 32768, 65535):
+                distance = (count - value + (1 << 15)) % (1 << 16) - (1 << 15)
+                assert s.holds(5, value) == (distance >= 0)
+        s.signal(5)
+    assert s.value[5] == 0 and s.holds(0, 9)
+    s.signal(0)
+    assert s.value == [0] * 64
+
+
+def test_execution_order_and_deadlock() -> None:
+    load = decode(encode(Opcode.LOAD, signal=1))
+    gemm = decode(encode(Opcode.GEMM, wait0_sem=1, wait0_val=1, signal=2))
+    late = decode(encode(Opcode.LOAD, wait0_sem=2, wait0_val=1))
+    order = execution_order([load, gemm, late], 2)
+    assert order == [0, 1, 2]
+    assert execution_order([load, gemm, late], 2, choose=lambda u: u[-1]) == [0, 1, 2]
+    with pytest.raises(DeadlockError, match="LOAD 0"):
+        execution_order([late, load, gemm], 2)
+    # the fourth LOAD needs a deeper queue than 2 before the GEMM can be seen
+    waiting = decode(encode(Opcode.LOAD, wait0_sem=3, wait0_val=1))
+    free = decode(encode(Opcode.GEMM, signal=3))
+    assert execution_order([waiting, waiting, free], 2) == [2, 0, 1]
+    with pytest.raises(DeadlockError):
+        execution_order([waiting, waiting, waiting, free], 2)
+
+
+def test_decode_program() -> None:
+    image = np.concatenate([encode(Opcode.LOAD, tag=7), encode(Opcode.END), encode(Opcode.GEMM)])
+    program, cause = decode_program(image, 3)
+    assert cause == Cause.NONE and [f["tag"] for f in program] == [7]
+    assert decode_program(image, 1)[1] == Cause.PROGRAM_RANGE

@@ -1,0 +1,188 @@
+// fvgm_scheduler with flat ports and the program memory behind its fetch port; the units are Python's.
+module fvgm_scheduler_tb #(
+  parameter int unsigned     ABufUnits   = 2048,
+  parameter int unsigned     BBufUnits   = 2048,
+  parameter int unsigned     VBufUnits   = 2048,
+  parameter int unsigned     PBufEntries = 64,
+  parameter int unsigned     RBufWords   = 256,
+  parameter int unsigned     QueueDepth  = 4,
+  parameter longint unsigned Origin      = 64'h40_0000_0000
+) (
+  input  logic              clk_i,
+  input  logic              rst_ni,
+  // registers
+  input  logic              start_i,
+  input  logic              soft_reset_i,
+  input  logic [39:0]       prog_base_i,
+  input  logic [31:0]       prog_len_i,
+  input  logic [31:0]       watchdog_i,
+  input  logic [39:0]       read_base_i,
+  input  logic [40:0]       read_limit_i,
+  input  logic [39:0]       write_base_i,
+  input  logic [40:0]       write_limit_i,
+  output logic [4:0]        state_o,  // idle, busy, done, error, resetting from bit 0
+  output logic              irq_done_o,
+  output logic              irq_error_o,
+  output logic [3:0]        cause_o,
+  output logic [2:0]        cause_unit_o,
+  output logic [7:0]        cause_opcode_o,
+  output logic [31:0]       cause_index_o,
+  output logic [39:0]       cause_addr_o,
+  output logic [3:0][31:0]  instructions_o,
+  output logic [63:0]       cycles_o,
+  // units
+  output logic              core_rst_no,
+  output logic              halt_o,
+  output logic [3:0]        cmd_valid_o,
+  input  logic [3:0]        cmd_ready_i,
+  output logic [3:0][383:0] cmd_o,
+  output logic [3:0][15:0]  cmd_tag_o,
+  input  logic [3:0]        done_i,
+  input  logic              load_idle_i,
+  input  logic              load_error_i,
+  input  logic [39:0]       load_error_addr_i,
+  input  logic              store_idle_i,
+  input  logic              store_error_i,
+  input  logic [39:0]       store_error_addr_i,
+  // program memory
+  input  logic [15:0]       mem_latency_i,
+  input  logic [15:0]       mem_jitter_i,
+  input  logic [7:0]        mem_stall_i,
+  input  logic [1:0]        mem_error_resp_i,
+  input  logic [39:0]       mem_error_addr_i
+);
+
+  import fvgm_scheduler_pkg::*;
+  import fvgm_isa_pkg::*;
+
+  ctrl_t ctrl;
+  status_t status;
+  counters_t counters;
+  transfer_t load_cmd, store_cmd;
+  gemm_t mpu_cmd;
+  sfu_t sfu_cmd;
+
+  logic arvalid, arready, rvalid, rready;
+  logic [39:0] araddr;
+  logic [7:0] arlen;
+  logic [255:0] rdata;
+  logic [1:0] rresp;
+
+  assign ctrl = '{
+    start: start_i, soft_reset: soft_reset_i, prog_base: prog_base_i, prog_len: prog_len_i,
+    watchdog: watchdog_i,
+    windows: '{
+      read_base: read_base_i, read_limit: read_limit_i,
+      write_base: write_base_i, write_limit: write_limit_i
+    }
+  };
+  assign state_o = {status.resetting, status.error, status.done, status.busy, status.idle};
+  assign irq_done_o = status.irq_done;
+  assign irq_error_o = status.irq_error;
+  assign cause_o = status.first_error.cause;
+  assign cause_unit_o = status.first_error.unit;
+  assign cause_opcode_o = status.first_error.opcode;
+  assign cause_index_o = status.first_error.index;
+  assign cause_addr_o = status.first_error.addr;
+  assign cycles_o = counters.cycles;
+  assign cmd_o = {sfu_cmd, mpu_cmd, store_cmd, load_cmd};
+  assign cmd_tag_o = u_scheduler.cmd_tag;
+  for (genvar u = 0; u < 4; u++) begin : g_count
+    assign instructions_o[u] = counters.per_unit[u].instructions;
+  end
+
+  fvgm_scheduler #(
+    .ABufUnits(ABufUnits),
+    .BBufUnits(BBufUnits),
+    .VBufUnits(VBufUnits),
+    .PBufEntries(PBufEntries),
+    .RBufWords(RBufWords),
+    .QueueDepth(QueueDepth)
+  ) u_scheduler (
+    .clk_i,
+    .rst_ni,
+    .ctrl_i(ctrl),
+    .status_o(status),
+    .counters_o(counters),
+    .m_axi_hbm1_arvalid(arvalid),
+    .m_axi_hbm1_arready(arready),
+    .m_axi_hbm1_araddr(araddr),
+    .m_axi_hbm1_arlen(arlen),
+    .m_axi_hbm1_rvalid(rvalid),
+    .m_axi_hbm1_rready(rready),
+    .m_axi_hbm1_rdata(rdata),
+    .m_axi_hbm1_rresp(rresp),
+    .core_rst_no,
+    .halt_o,
+    .cmd_valid_o,
+    .cmd_ready_i,
+    .load_cmd_o(load_cmd),
+    .store_cmd_o(store_cmd),
+    .mpu_cmd_o(mpu_cmd),
+    .sfu_cmd_o(sfu_cmd),
+    .done_i,
+    .load_idle_i,
+    .load_error_i,
+    .load_error_addr_i,
+    .store_idle_i,
+    .store_error_i,
+    .store_error_addr_i,
+    .read_beat_i(1'b0),
+    .write_beat_i(1'b0),
+    .mpu_stall_operand_i(1'b0),
+    .mpu_stall_drain_i(1'b0),
+    .sfu_stall_i(1'b0)
+  );
+
+  axi_memory #(
+    .IdBits(1),
+    .Origin(Origin)
+  ) u_memory (
+    .clk_i,
+    .rst_ni,
+    .latency_i(mem_latency_i),
+    .jitter_i(mem_jitter_i),
+    .stall_ar_i(mem_stall_i),
+    .stall_r_i(mem_stall_i),
+    .stall_aw_i(8'd0),
+    .stall_w_i(8'd0),
+    .stall_b_i(8'd0),
+    .reorder_i(1'b0),
+    .interleave_i(1'b0),
+    .error_read_i(mem_error_resp_i != 2'd0),
+    .error_write_i(1'b0),
+    .error_resp_i(mem_error_resp_i),
+    .error_first_i(mem_error_addr_i),
+    .error_last_i(mem_error_addr_i),
+    .s_axi_arid(1'b0),
+    .s_axi_araddr(araddr),
+    .s_axi_arlen(arlen),
+    .s_axi_arsize(3'd5),
+    .s_axi_arburst(2'd1),
+    .s_axi_arvalid(arvalid),
+    .s_axi_arready(arready),
+    .s_axi_rid(),
+    .s_axi_rdata(rdata),
+    .s_axi_rresp(rresp),
+    .s_axi_rlast(),
+    .s_axi_rvalid(rvalid),
+    .s_axi_rready(rready),
+    .s_axi_awid(1'b0),
+    .s_axi_awaddr(40'd0),
+    .s_axi_awlen(8'd0),
+    .s_axi_awsize(3'd0),
+    .s_axi_awburst(2'd0),
+    .s_axi_awvalid(1'b0),
+    .s_axi_awready(),
+    .s_axi_wdata(256'd0),
+    .s_axi_wstrb(32'd0),
+    .s_axi_wlast(1'b0),
+    .s_axi_wvalid(1'b0),
+    .s_axi_wready(),
+    .s_axi_bid(),
+    .s_axi_bresp(),
+    .s_axi_bvalid(),
+    .s_axi_bready(1'b0)
+  );
+
+endmodule
