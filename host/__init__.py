@@ -1,0 +1,1 @@
+"""Host side: registers, transports, the driver of a core."""

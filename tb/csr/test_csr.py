@@ -1,0 +1,26 @@
+"""Registers: a walk over the map and random accesses against models/csr.py; a negative test."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.config import load
+from tb.common.runner import ROOT, Results, simulate
+
+
+def run(config: str, check: bool = True, **env: str) -> Results:
+    """One run with the constants of a configuration."""
+    return simulate("fvgm_csr_tb", "tb.csr.cocotb_csr", name=f"csr/{config}", parameters=load(config).rtl_parameters(),
+                    sources=[ROOT / "tb/csr/fvgm_csr_tb.sv"], public_file=ROOT / "tb/csr/public.vlt", check=check,
+                    env={"FVGM_CONFIG": config, "FVGM_RUN": config, **env})
+
+
+@pytest.mark.parametrize("config", ["tiny", "v80"])
+def test_csr(config: str) -> None:
+    run(config)
+
+
+def test_scoreboard_can_fail() -> None:
+    """A flipped bit of one read must fail the run."""
+    results = run("tiny", check=False, FVGM_CORRUPT="3")
+    assert results.failed == 1 and "model 0x" in results.log.read_text()
