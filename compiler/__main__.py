@@ -1,0 +1,128 @@
+"""Command line: compile a checkpoint into program.bin, weights.bin and map.json, and state what it costs.
+
+    python -m compiler workloads/latte_small --config sim --out build/latte
+    python -m compiler latte-1 --random-weights --config v80 --captions 120 --out build/latte1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from compiler.checkpoint import LATTE_1, RandomCheckpoint, SafetensorsCheckpoint, read_dims
+from compiler.errors import CompileError
+from compiler.model import Compiled, compile_blocks, pair
+from compiler.program import Op
+from models import config as configs
+from models.config import Config, ConfigError
+from models.isa import Unit
+
+HBM_BASE = 0x40_0000_0000
+
+
+def peak(op: Op, config: Config) -> int:
+    """MACs per cycle at most, in an operation's precision."""
+    return config.int8_macs if op.precision == "int8" else config.fp16_macs
+
+
+def summary(compiled: Compiled, seconds: float) -> dict[str, object]:
+    """Instruction count, bytes and ideal cycles of a program."""
+    a = compiled.assembled
+    macs = {kind: sum(o.macs for o in compiled.ops if o.kind == kind) for kind in ("linear", "attention")}
+    busy = {unit.name.lower(): int(a.cycles[a.unit == unit].sum()) for unit in Unit}
+    algorithm = sum(o.macs / peak(o, compiled.config) for o in compiled.ops)
+    return {
+        "config": compiled.config.name, "instructions": compiled.instructions, "program_bytes": int(a.code.size),
+        "weight_bytes": compiled.weight_bytes, "hbm_bytes": compiled.hbm.end - compiled.hbm.base,
+        "bytes_moved": int(a.moved.sum()), "macs": macs, "peak_cycles": int(algorithm), "unit_cycles": busy,
+        "ideal_cycles": int(a.estimate), "buffer_peak": compiled.peak, "seconds": round(seconds, 2),
+    }
+
+
+def print_summary(console: Console, compiled: Compiled, info: dict[str, object]) -> None:
+    """The table that a person reads."""
+    a, d = compiled.assembled, compiled.dims
+    units = Table(title=f"{compiled.config.name}: {len(compiled.blocks)} blocks, "
+                        f"hidden {d.hidden} = {d.heads} x {d.head_dim}, "
+                        f"{d.frames} x {d.positions} tokens, {compiled.captions} caption tokens")
+    for column in ("unit", "instructions", "ideal cycles", "share of the program's time"):
+        units.add_column(column, justify="left" if column == "unit" else "right")
+    for unit in Unit:
+        mine = a.unit == unit
+        busy = int(a.cycles[mine].sum())
+        units.add_row(unit.name, f"{int(mine.sum()):,}", f"{busy:,}", f"{busy / max(1, a.estimate):.1%}")
+    console.print(units)
+    table = Table(show_header=False)
+    table.add_column("what")
+    table.add_column("value", justify="right")
+    rows = [("instructions", f"{info['instructions']:,}"), ("program", f"{info['program_bytes']:,} B"),
+            ("weights", f"{info['weight_bytes']:,} B"), ("HBM used", f"{info['hbm_bytes']:,} B"),
+            ("moved between HBM and buffers", f"{info['bytes_moved']:,} B"),
+            ("MACs, linear", f"{info['macs']['linear']:,}"), ("MACs, attention", f"{info['macs']['attention']:,}"),
+            ("cycles at peak (MACs only)", f"{info['peak_cycles']:,}"),
+            ("ideal cycles of the program, one core", f"{info['ideal_cycles']:,}"),
+            ("compile time", f"{info['seconds']:.1f} s")]
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def memory_map(compiled: Compiled) -> dict[str, object]:
+    """Regions, windows and tensors, as map.json holds them."""
+    return {
+        "base": compiled.hbm.base, "program": compiled.program.base, "instructions": compiled.instructions,
+        "read_window": compiled.read_window, "write_window": compiled.write_window,
+        "regions": [vars(r) for r in compiled.hbm.regions if not r.name.startswith(("transformer", "temporal_"))],
+        "tensors": {name: [{"address": t.region.base, "positions": t.positions, "frames": t.frames, "units": t.units,
+                            "stride": t.stride, "order": t.order} for t in planes]
+                    for name, planes in compiled.tensors.items()},
+        "ops": [vars(o) for o in compiled.ops],
+    }
+
+
+def main() -> int:
+    """Entry point; errors are one line."""
+    parser = argparse.ArgumentParser(prog="python -m compiler", description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint",
+                        help="checkpoint directory; with --random-weights also latte-1 or a config.json's directory")
+    parser.add_argument("--config", default="sim", help="machine of configs.yaml")
+    parser.add_argument("--out", type=Path, help="directory for program.bin, weights.bin, map.json")
+    parser.add_argument("--captions", type=int, help="caption tokens (default 20; latte-1 120)")
+    parser.add_argument("--layer", type=int, help="only the pair of blocks of this layer")
+    parser.add_argument("--random-weights", action="store_true", help="random weights of the checkpoint's sizes")
+    args = parser.parse_args()
+    console, start = Console(), time.monotonic()
+    try:
+        latte_1 = args.random_weights and args.checkpoint.lower() == "latte-1"
+        if args.random_weights:
+            checkpoint = RandomCheckpoint(LATTE_1 if latte_1 else read_dims(Path(args.checkpoint) / "config.json"))
+        else:
+            checkpoint = SafetensorsCheckpoint(args.checkpoint)
+        weights = None
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
+            weights = args.out / "weights.bin"
+        captions = args.captions or (120 if latte_1 else 20)
+        with console.status("compiling"):
+            compiled = compile_blocks(checkpoint, configs.load(args.config), captions,
+                                      None if args.layer is None else pair(args.layer), base=HBM_BASE, weights=weights)
+    except (CompileError, ConfigError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    info = summary(compiled, time.monotonic() - start)
+    print_summary(console, compiled, info)
+    if args.out:
+        (args.out / "program.bin").write_bytes(np.ascontiguousarray(compiled.assembled.code).tobytes())
+        (args.out / "map.json").write_text(json.dumps(memory_map(compiled) | {"summary": info}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""Phases of a block: every phase passes over all tiles of the tokens and leaves its result in HBM.
+
+Nothing drains between phases: the tiles of the next one depend on single tiles of the last, and the order of
+instructions comes from those dependencies (compiler/schedule.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.attention import Planes
+from compiler.lower import Lowering, Panel, Weight
+from compiler.memory import Block, Part, Tensor, ceil_div
+from models.isa import Buffer, Precision, SfuOp
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """HBM addresses of a block's per-channel images: {1 + scale, shift} and {gate, 0}, for attention and for the
+    MLP."""
+
+    norm1: int
+    gate1: int
+    norm2: int
+    gate2: int
+
+
+def _ops(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int,
+         special: str) -> tuple[int, int, int]:
+    """Tags (transfer, special, linear) of a linear layer with a row operation in front."""
+    return (low.program.op(name=f"{block}.{name}.transfer", kind="transfer", block=block),
+            _special(low, block, f"{name}.{special}", m, k), _linear(low, block, name, m, weight, k, n))
+
+
+def _linear(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int) -> int:
+    precision = "fp16" if weight.precision == Precision.FP16 else "int8"
+    return low.program.op(name=f"{block}.{name}", kind="linear", block=block, m=m, n=n, k=k, precision=precision)
+
+
+def _special(low: Lowering, block: str, name: str, m: int, n: int) -> int:
+    return low.program.op(name=f"{block}.{name}", kind="special", block=block, m=m, n=n, precision="fp16")
+
+
+def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, planes: list[Tensor], part: Part) -> None:
+    """Columns of a vbuf block, head after head, to planes."""
+    hu = low.head_units
+    for head, plane in enumerate(planes):
+        column = first + head * hu
+        low.store(tag, out, out.base + column, plane, part, units=hu, row_step=units,
+                  outof=((8 * column, 8 * (column + hu)),))
+
+
+def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes, mod: Modulation,
+              temporal: bool) -> None:
+    """x -> LayerNorm, modulate -> Q, K, V planes."""
+    d = low.dims
+    w = low.linear_weight(*(f"{prefix}.attn1.to_{p}" for p in "qkv"), heads_out=True)
+    transfer, norm, linear = _ops(low, block, "qkv", d.tokens, w, d.hidden, 3 * d.hidden, "layernorm")
+    units = ceil_div(w.n, 8)
+    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    with low.phase((w,), (mod.norm1,)) as (modulate,):
+        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
+            m = x.rows(tile)[1]
+            xb = low.load_rows(transfer, x, tile)
+            a = low.panel_of(norm, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer, modulate=modulate,
+                             eps=d.eps)
+            low.v.free(xb)
+            out = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            for i, target in enumerate((planes.q, planes.k, planes.v)):
+                _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile)
+            low.v.free(out)
+
+
+def text_phase(low: Lowering, block: str, prefix: str, text: int, stride: int, k: list[Tensor],
+               v: list[Tensor]) -> None:
+    """Caption rows at HBM address `text` -> K and V planes of the cross-attention."""
+    d, c = low.dims, low.captions
+    w = low.linear_weight(f"{prefix}.attn2.to_k", f"{prefix}.attn2.to_v", heads_out=True)
+    transfer, quant, linear = _ops(low, block, "text_kv", c, w, d.hidden, 2 * d.hidden, "quant")
+    units = ceil_div(w.n, 8)
+    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    with low.phase((w,)):
+        for first in range(0, c, rows):
+            m = min(rows, c - first)
+            part = ((first, first + m), (0, 1))
+            tb = low.v.alloc(m * low.x_units)
+            low.load(transfer, None, None, Buffer.V, tb, tb.base, units=low.x_units, row_step=low.x_units,
+                     source=(text + first * stride, m, stride))
+            a = low.panel_of(quant, SfuOp.QUANT, tb, low.x_units, m, d.hidden)
+            low.v.free(tb)
+            out = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            for i, target in enumerate((k, v)):
+                _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, part)
+            low.v.free(out)
+
+
+def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tensor]) -> None:
+    """x -> Q planes of the cross-attention; no norm."""
+    d = low.dims
+    w = low.linear_weight(f"{prefix}.attn2.to_q", heads_out=True)
+    transfer, quant, linear = _ops(low, block, "cross_q", d.tokens, w, d.hidden, d.hidden, "quant")
+    units = ceil_div(w.n, 8)
+    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    with low.phase((w,)):
+        for tile in low.spatial_tiles(rows):
+            xb = low.load_rows(transfer, x, tile)
+            a = low.panel_of(quant, SfuOp.QUANT, xb, low.x_units, x.rows(tile)[1], d.hidden)
+            low.v.free(xb)
+            out = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            _store_heads(low, transfer, out, units, 0, q, tile)
+            low.v.free(out)
+
+
+def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, planes: Planes, gate: int | None,
+                 temporal: bool) -> None:
+    """Attention result -> output projection -> x += gate * result (no gate: x += result)."""
+    d, hu = low.dims, low.head_units
+    w = low.linear_weight(weight, heads_in=True)
+    transfer, quant, linear = _ops(low, block, name, d.tokens, w, d.hidden, d.hidden, "quant")
+    add = _special(low, block, f"{name}.residual", d.tokens, d.hidden)
+    wide = d.heads * hu
+    rows = low.tile_rows(_most(low, w), v=wide + 2 * low.x_units, a=w.groups, r=1)
+    with low.phase((w,), () if gate is None else (gate,)) as gates:
+        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
+            m = x.rows(tile)[1]
+            ob = low.v.alloc(m * wide)
+            for i, plane in enumerate(planes.o):
+                low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
+                         row_step=wide, into=((i, i + 1),))
+            a = low.panel_of(quant, SfuOp.QUANT, ob, wide, m, low.wide)
+            low.v.free(ob)
+            y = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            xb = low.load_rows(transfer, x, tile)
+            low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
+            low.v.free(y)
+            low.store(transfer, xb, xb.base, x, tile, units=low.x_units, row_step=low.x_units)
+            low.v.free(xb)
+
+
+def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation, temporal: bool,
+              frame_rows: tuple[int, int] | None = None) -> None:
+    """x += gate * MLP(modulate(LayerNorm(x))); then, if `frame_rows` = (address, stride), the row of the tile's frame
+    is added."""
+    d = low.dims
+    w1, w2 = low.linear_weight(f"{prefix}.ff.net.0.proj"), low.linear_weight(f"{prefix}.ff.net.2")
+    transfer, norm, linear1 = _ops(low, block, "fc1", d.tokens, w1, d.hidden, 4 * d.hidden, "layernorm")
+    gelu = _special(low, block, "gelu", d.tokens, 4 * d.hidden)
+    linear2 = _linear(low, block, "fc2", d.tokens, w2, 4 * d.hidden, d.hidden)
+    add = _special(low, block, "fc2.residual", d.tokens, d.hidden)
+    units = ceil_div(w1.n, 8)
+    frames = None
+    if frame_rows:
+        frames = low.v.alloc(d.frames * low.x_units)
+        low.load(transfer, None, None, Buffer.V, frames, frames.base, units=low.x_units, row_step=low.x_units,
+                 source=(frame_rows[0], d.frames, frame_rows[1]))
+    rows = low.tile_rows(_most(low, w1, w2), v=2 * low.x_units + units, a=w1.groups + w2.groups, r=2)
+    with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
+        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
+            m = x.rows(tile)[1]
+            xb = low.load_rows(transfer, x, tile)
+            a = low.panel_of(norm, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer, modulate=modulate,
+                             eps=d.eps)
+            hidden = low.linear(linear1, transfer, a, w1)
+            low.free_panel(a)
+            a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden)
+            low.v.free(hidden)
+            y = low.linear(linear2, transfer, a, w2)
+            low.free_panel(a)
+            low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
+            low.v.free(y)
+            if frames:
+                frame = tile[1][0]
+                low.residual(add, xb, frames, m, y_base=frames.base + frame * low.x_units, y_step=0)
+            low.store(transfer, xb, xb.base, x, tile, units=low.x_units, row_step=low.x_units)
+            low.v.free(xb)
+    if frames:
+        low.v.free(frames)
+
+
+def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: Tensor) -> None:
+    """Patch rows (FP16) -> embedding + position rows at (address, stride) -> x."""
+    d = low.dims
+    k = d.in_channels * d.patch ** 2
+    w = low.weight("pos_embed.proj", low.checkpoint.get("pos_embed.proj.weight").reshape(d.hidden, k),
+                   low.checkpoint.get("pos_embed.proj.bias"), Precision.FP16)
+    transfer = low.program.op(name="embed.patch.transfer", kind="transfer", block="embed")
+    linear = _linear(low, "embed", "patch", d.tokens, w, k, d.hidden)
+    add = _special(low, "embed", "positions", d.tokens, d.hidden)
+    rows = low.tile_rows(_most(low, w), v=2 * low.x_units, a=w.groups)
+    address, stride = positions
+    with low.phase((w,)):
+        for tile in low.spatial_tiles(rows):
+            m = x.rows(tile)[1]
+            step = m | 1
+            block = low.a.alloc(w.groups * step)
+            low.load(transfer, patches, tile, Buffer.A, block, block.base, units=w.groups, row_step=1, unit_step=step)
+            a = Panel(block, step, m)
+            y = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            pos = low.v.alloc(m * low.x_units)
+            low.load(transfer, None, None, Buffer.V, pos, pos.base, units=low.x_units, row_step=low.x_units,
+                     source=(address + tile[0][0] * stride, m, stride))
+            low.residual(add, y, pos, m)
+            low.v.free(pos)
+            low.store(transfer, y, y.base, x, tile, units=low.x_units, row_step=low.x_units)
+            low.v.free(y)
+
+
+def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
+    """x -> LayerNorm, modulate (FP16) -> output projection rows."""
+    d = low.dims
+    n = d.patch ** 2 * d.out_channels
+    w = low.weight("proj_out", low.checkpoint.get("proj_out.weight"), low.checkpoint.get("proj_out.bias"),
+                   Precision.FP16)
+    transfer, before, linear = _ops(low, "final", "proj_out", d.tokens, w, d.hidden, n, "layernorm")
+    rows = low.tile_rows(_most(low, w), v=low.x_units + out.units, a=w.groups)
+    with low.phase((w,), (norm,)) as (modulate,):
+        for tile in low.temporal_tiles(rows):
+            m = x.rows(tile)[1]
+            xb = low.load_rows(transfer, x, tile)
+            a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
+                             modulate=modulate,
+                             fp16=True, eps=1e-6)
+            low.v.free(xb)
+            y = low.linear(linear, transfer, a, w)
+            low.free_panel(a)
+            low.store(transfer, y, y.base, out, tile, units=out.units, row_step=out.units)
+            low.v.free(y)
+
+
+def _most(low: Lowering, *weights: Weight) -> int:
+    """Rows of a tile when weights stay in bbuf; more when they stream, so that a tile's products last longer than the
+    stream."""
+    return (2 if low.stays(*weights) else 8) * low.config.int8_rows

@@ -1,0 +1,229 @@
+"""A Latte model, or some of its blocks, as one program.
+
+`compile_blocks` lays out HBM, runs the phases of every block in sequential order, and assembles. The host's part
+(timestep, caption and patch inputs) goes to input regions: compiler/inputs.py writes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from compiler.attention import (Planes, attention_tags, spatial_attention, spatial_sizes, temporal_attention,
+                                temporal_sizes)
+from compiler.checkpoint import Checkpoint, Dims, host_tensors
+from compiler.errors import CompileError
+from compiler.layers import (Modulation, final_phase, mlp_phase, output_phase, patch_phase, qkv_phase, query_phase,
+                             text_phase)
+from compiler.lower import Lowering
+from compiler.memory import HBM_BYTES, HbmMap, Region, Tensor, ceil_div, round_up
+from compiler.program import Assembled, Op
+from models.config import Config
+from models.isa import Buffer, Opcode, SfuOp
+
+Block = tuple[str, int]  # ("spatial" | "temporal", layer)
+STEM = {"spatial": "transformer_blocks", "temporal": "temporal_transformer_blocks"}
+
+
+@dataclass
+class Compiled:
+    """A program with its memory map; addresses are HBM byte addresses from `hbm.base`."""
+
+    config: Config
+    dims: Dims
+    captions: int
+    blocks: list[Block]
+    whole: bool
+    hbm: HbmMap
+    program: Region
+    assembled: Assembled
+    ops: list[Op]
+    parts: list[tuple[int, np.ndarray]]
+    weight_bytes: int
+    tensors: dict[str, list[Tensor]]
+    inputs: dict[str, Region]
+    x_stride: int
+    patch_stride: int
+    peak: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def instructions(self) -> int:
+        """Instructions with END."""
+        return len(self.assembled.code)
+
+    @property
+    def read_window(self) -> tuple[int, int]:
+        """Everything."""
+        return self.hbm.window()
+
+    @property
+    def write_window(self) -> tuple[int, int]:
+        """What the program writes."""
+        return self.hbm.window("scratch", "spare")
+
+    def memory(self) -> np.ndarray:
+        """Memory image, uint8 from address `hbm.base`: weights and program in place, the rest zero."""
+        memory = np.zeros(self.read_window[1] - self.hbm.base, np.uint8)
+        for address, data in [*self.parts, (self.program.base, self.assembled.code.reshape(-1))]:
+            memory[address - self.hbm.base:address - self.hbm.base + data.size] = data
+        return memory
+
+    def written(self) -> list[Region]:
+        """Regions whose contents are the program's results and intermediates."""
+        return [r for r in self.hbm.regions if r.kind == "scratch"]
+
+
+def pair(layer: int) -> list[Block]:
+    """The spatial and the temporal block of one layer."""
+    return [("spatial", layer), ("temporal", layer)]
+
+
+def all_blocks(dims: Dims) -> list[Block]:
+    """Every block in Latte's order."""
+    return [block for layer in range(dims.layers) for block in pair(layer)]
+
+
+class _Layout:
+    """Regions and tensors: first what the program writes, then inputs; weights and program follow as they come."""
+
+    def __init__(self, low: Lowering, blocks: list[Block], whole: bool) -> None:
+        self.low, d = low, low.dims
+        self.tensors: dict[str, list[Tensor]] = {}
+        self.inputs: dict[str, Region] = {}
+        kinds = {kind for kind, _ in blocks}
+        self.x = self._planes("x", 1, d.positions, d.frames, low.x_units, low.x_stride, "pf")[0]
+        h, hu, hs = d.heads, low.head_units, low.head_stride
+        wide = {}
+        if "spatial" in kinds:
+            self.group, self.rows, self.tight = spatial_sizes(low, d.positions, d.positions)
+            self.text_group, self.text_rows, self.text_tight = spatial_sizes(low, low.captions, d.positions)
+            for prefix, group in (("spatial", self.group), ("cross", self.text_group)):
+                wide[prefix] = (h // group, group)
+            for name in ("spatial.q", "spatial.k", "spatial.v", "cross.q"):
+                self._planes(name, h, d.positions, d.frames, hu, hs, "fp")
+            for name in ("cross.k", "cross.v"):
+                self._planes(name, h, low.captions, 1, hu, hs, "pf")
+        if "temporal" in kinds:
+            self.count, self.temporal_tight = temporal_sizes(low)
+            wide["temporal"] = (1, h)
+            for name in ("temporal.q", "temporal.k", "temporal.v"):
+                self._planes(name, h, d.positions, d.frames, hu, hs, "pf")
+        for prefix, (planes, group) in wide.items():
+            self._planes(f"{prefix}.o", planes, d.positions, d.frames, group * hu, round_up(group * hu * 16, 32),
+                         "pf" if prefix == "temporal" else "fp")
+        patch = d.in_channels * d.patch ** 2
+        self.patch_stride = round_up(2 * patch, 32)
+        if whole:
+            out = ceil_div(d.patch ** 2 * d.out_channels, 8)
+            self._planes("out", 1, d.positions, d.frames, out, round_up(16 * out, 32), "pf")
+        spare = low.hbm.alloc("spare", 64, "spare")
+        self._input("mod", (4 * len(blocks) + int(whole)) * 64 * low.x_units)
+        self._input("text", low.captions * low.x_stride)
+        self._input("frames", d.frames * low.x_stride)
+        if whole:
+            self._input("positions", d.positions * low.x_stride)
+            region = self._input("patches", d.tokens * self.patch_stride)
+            self.patches = Tensor(region, d.positions, d.frames, ceil_div(patch, 8), self.patch_stride, "fp")
+            self.tensors["patches"] = [self.patches]
+        self._spare(spare)
+
+    def _input(self, name: str, size: int) -> Region:
+        self.inputs[name] = self.low.hbm.alloc(name, size, "input")
+        return self.inputs[name]
+
+    def _planes(self, name: str, count: int, positions: int, frames: int, units: int, stride: int,
+                order: str) -> list[Tensor]:
+        size = positions * frames * stride
+        region = self.low.hbm.alloc(name, count * size, "scratch")
+        self.tensors[name] = [
+            Tensor(Region(f"{name}.{i}", region.base + i * size, size, "scratch"), positions, frames, units, stride,
+                   order)
+            for i in range(count)]
+        return self.tensors[name]
+
+    def _spare(self, region: Region) -> None:
+        """Harmless instructions that only carry waits beyond the third (compiler/program.py)."""
+        low = self.low
+        a, b, v = low.a.alloc(1).base, low.b.alloc(1).base, low.v.alloc(1).base
+        low.program.spare = {
+            Opcode.LOAD: {"hbm_addr": region.base, "rows": 1, "row_units": 1, "buffer": int(Buffer.A), "base": a,
+                          "unit_step": 1},
+            Opcode.STORE: {"hbm_addr": region.base, "rows": 1, "row_units": 1, "buffer": int(Buffer.V), "base": v,
+                           "unit_step": 1},
+            Opcode.GEMM: {"precision": 1, "m": 1, "n": 1, "k": 1, "batch": 1, "a_base": a, "b_base": b, "o_base": v},
+            Opcode.SFU: {"op": int(SfuOp.QUANT), "out_fp16": 1, "rows": 1, "cols": 8, "x_base": v, "dst": int(Buffer.A),
+                         "d_base": a},
+        }
+
+    def planes(self, prefix: str, group: int, tight: bool) -> Planes:
+        """Planes of one attention."""
+        return Planes(*(self.tensors[f"{prefix}.{name}"] for name in "qkvo"), group, tight)
+
+
+def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_frames: bool) -> None:
+    """All phases of one block."""
+    d, name, stem, x = low.dims, f"{kind}.{layer}", f"{STEM[kind]}.{layer}", lay.x
+    vector = 64 * low.x_units
+    mod = Modulation(*(lay.inputs["mod"].base + (4 * index + i) * vector for i in range(4)))
+    if kind == "spatial":
+        text = lay.planes("cross", lay.text_group, lay.text_tight)
+        text_phase(low, name, stem, lay.inputs["text"].base, low.x_stride, text.k, text.v)
+        planes = lay.planes("spatial", lay.group, lay.tight)
+        qkv_phase(low, name, stem, x, planes, mod, False)
+        tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
+        tiles = low.spatial_tiles(lay.rows)
+        frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
+        spatial_attention(low, tags, planes, frames)
+        output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False)
+        query_phase(low, name, stem, x, text.q)
+        tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
+        spatial_attention(low, tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
+        output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False)
+        mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None)
+        return
+    planes = lay.planes("temporal", d.heads, lay.temporal_tight)
+    qkv_phase(low, name, stem, x, planes, mod, True)
+    tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
+    temporal_attention(low, tags, planes, low.temporal_tiles(lay.count * d.frames))
+    output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True)
+    mlp_phase(low, name, stem, x, mod, True)
+
+
+def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks: list[Block] | None = None, *,
+                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None) -> Compiled:
+    """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
+    velocity.
+
+    The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there each tile lies in
+    one frame,
+    so the addend is one row). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image;
+    without it the image is kept in memory.
+    """
+    if captions < 1:
+        raise CompileError(f"captions = {captions}: at least one caption token is needed")
+    whole = blocks is None
+    d = checkpoint.dims
+    blocks = all_blocks(d) if whole else blocks
+    for kind, layer in blocks:
+        if kind not in STEM or not 0 <= layer < d.layers:
+            raise CompileError(f"block {kind} {layer} does not exist; the model has {d.layers} layers")
+    for name in host_tensors(d):
+        checkpoint.get(name)  # a defect there would otherwise show only when the host prepares a run
+    low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), weights)
+    lay = _Layout(low, blocks, whole)
+    if whole:
+        patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), lay.x)
+    for index, (kind, layer) in enumerate(blocks):
+        follows = index + 1 < len(blocks) and blocks[index + 1] == ("temporal", 0)
+        add_frames = (kind, layer) == ("spatial", 0) and follows and d.frames > 1
+        _block(low, lay, index, kind, layer, add_frames)
+    if whole:
+        final_phase(low, lay.x, lay.tensors["out"][0], lay.inputs["mod"].base + 4 * len(blocks) * 64 * low.x_units)
+    low.image.close()
+    assembled = low.program.assemble()
+    region = low.hbm.alloc("program", assembled.code.size, "program")
+    peak = {pool.name: pool.peak for pool in (low.a, low.b, low.v, low.p, low.r)}
+    return Compiled(config, d, captions, blocks, whole, low.hbm, region, assembled, low.program.ops, low.image.parts,
+                    low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, peak)

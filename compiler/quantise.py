@@ -1,0 +1,59 @@
+"""Weights and parameters as the on-chip buffers hold them (docs/architecture.md, Units of storage)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.memory import ceil_div
+
+
+def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [N, K] -> (int8 [N, K], float32 scale [N]): symmetric per output channel, weight ~ scale * int8.
+
+    A channel of zeros has scale 0.
+    """
+    top = np.maximum(weight.max(axis=1), -weight.min(axis=1))
+    scale = (top / np.float32(127)).astype(np.float32)
+    inverse = np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale > 0)
+    work = weight * inverse[:, None]
+    np.rint(work, out=work)
+    np.clip(work, -127, 127, out=work)
+    return work.astype(np.int8), scale
+
+
+def panel(matrix: np.ndarray) -> np.ndarray:
+    """[N, K] int8 or float16 -> uint8 NK panel: unit (n, g) at g * N + n, K padded with zeros to whole units."""
+    per_unit = 16 // matrix.itemsize
+    n, k = matrix.shape
+    groups = ceil_div(k, per_unit)
+    if groups * per_unit != k:
+        padded = np.zeros((n, groups * per_unit), matrix.dtype)
+        padded[:, :k] = matrix
+        matrix = padded
+    return np.ascontiguousarray(matrix.reshape(n, groups, per_unit).transpose(1, 0, 2)).view(np.uint8).reshape(-1)
+
+
+def pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Per-channel {a, b} float32 [C] each -> uint8 image of pbuf entries, channels padded with zeros to a multiple of
+    8."""
+    entries = ceil_div(len(a), 8)
+    image = np.zeros((entries * 8, 2), np.float32)
+    image[:len(a), 0], image[:len(b), 1] = a, b
+    return image.reshape(-1).view(np.uint8)
+
+
+def pad_heads(weight: np.ndarray, heads: int, head_dim: int, padded: int, axis: int) -> np.ndarray:
+    """Spread one axis of `heads * head_dim` so that every head takes `padded` places, zeros behind."""
+    if head_dim == padded:
+        return weight
+    moved = np.moveaxis(weight, axis, 0)
+    out = np.zeros((heads, padded) + moved.shape[1:], weight.dtype)
+    out[:, :head_dim] = moved.reshape((heads, head_dim) + moved.shape[1:])
+    return np.moveaxis(out.reshape((heads * padded,) + moved.shape[1:]), 0, axis)
+
+
+def fp16_rows(values: np.ndarray, stride: int) -> np.ndarray:
+    """[R, C] -> uint8 image of FP16 rows, one every `stride` bytes, zeros behind."""
+    rows = np.zeros((len(values), stride), np.uint8)
+    rows[:, :2 * values.shape[1]] = np.ascontiguousarray(values.astype(np.float16)).view(np.uint8)
+    return rows.reshape(-1)
