@@ -1,0 +1,180 @@
+"""Report of a simulated program: operations with their cycles, a table, a timeline, JSON (docs/reports.md).
+
+Every cycle of the run belongs to one operation of the matrix unit: from the completion before to its own completion,
+so that waiting counts against the operation that waited, and the cycles of all linear and attention operations add up
+to the whole run. Special functions and transfers list the cycles in which their unit worked on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from compiler.program import Assembled, Op
+from models.config import Config
+from models.isa import Unit
+
+Event = tuple[int, int, str, int]  # cycle, unit, "start" | "done", tag
+COLOURS = {"linear": "#1f77b4", "attention": "#d62728", "special": "#2ca02c", "transfer": "#9467bd"}
+
+
+def peak(op: Op, config: Config) -> int:
+    """MACs per cycle of one core in the operation's precision."""
+    return config.int8_macs if op.precision == "int8" else config.fp16_macs
+
+
+def estimated_trace(assembled: Assembled) -> list[Event]:
+    """The compiler's own estimate as a trace, for runs without RTL."""
+    events = []
+    for unit, tag, start, done in zip(assembled.unit, assembled.tag, assembled.start, assembled.done):
+        events += [(int(start), int(unit), "start", int(tag)), (int(done), int(unit), "done", int(tag))]
+    return sorted(events, key=lambda e: (e[0], e[2] == "start"))
+
+
+def intervals(trace: Iterable[Event]) -> dict[Unit, list[tuple[int, int, int]]]:
+    """(start, done, tag) of every instruction, per unit in order; a unit completes its instructions in order."""
+    starts: dict[Unit, list[tuple[int, int]]] = {unit: [] for unit in Unit}
+    dones: dict[Unit, list[int]] = {unit: [] for unit in Unit}
+    for cycle, unit, what, tag in trace:
+        if what == "start":
+            starts[Unit(unit)].append((cycle, tag))
+        else:
+            dones[Unit(unit)].append(cycle)
+    return {unit: [(s, d, tag) for (s, tag), d in zip(starts[unit], dones[unit])] for unit in Unit}
+
+
+def operation_cycles(spans: dict[Unit, list[tuple[int, int, int]]], cycles: int, count: int) -> np.ndarray:
+    """Cycles of each of `count` operations: attribution as the module's docstring says."""
+    out = np.zeros(count, np.int64)
+    before = 0
+    for position, (_, done, tag) in enumerate(spans[Unit.MPU]):
+        end = cycles if position == len(spans[Unit.MPU]) - 1 else done
+        out[tag] += end - before
+        before = end
+    for unit in (Unit.LOAD, Unit.STORE, Unit.SFU):
+        reached: dict[int, int] = {}
+        for start, done, tag in spans[unit]:
+            out[tag] += max(0, done - max(start, reached.get(tag, 0)))
+            reached[tag] = max(done, reached.get(tag, 0))
+    return out
+
+
+def _rows(ops: Sequence[Op], cycles: np.ndarray, assembled: Assembled, config: Config) -> list[dict[str, object]]:
+    moved = np.bincount(assembled.tag, assembled.moved, len(ops)).astype(np.int64)
+    rows = []
+    for index, op in enumerate(ops):
+        used = int(cycles[index])
+        row = {"name": op.name, "block": op.block, "kind": op.kind, "m": op.m, "n": op.n, "k": op.k, "batch": op.batch,
+               "precision": op.precision, "cycles": used, "macs": op.macs, "bytes": int(moved[index]),
+               "utilisation": round(op.macs / (used * peak(op, config)), 4) if op.macs and used else 0.0}
+        rows.append(row)
+    return rows
+
+
+def _sum(rows: list[dict[str, object]], kind: str, ops: Sequence[Op], config: Config) -> dict[str, object]:
+    mine = [(r, o) for r, o in zip(rows, ops) if r["kind"] == kind]
+    cycles = sum(r["cycles"] for r, _ in mine)
+    ideal = sum(o.macs / peak(o, config) for _, o in mine)
+    return {"macs": sum(r["macs"] for r, _ in mine), "cycles": cycles,
+            "utilisation": round(ideal / cycles, 4) if cycles else 0.0}
+
+
+def build(config: Config, ops: Sequence[Op], assembled: Assembled, trace: list[Event],
+          cycles: int) -> dict[str, object]:
+    """The part of the report that follows from a program and its trace."""
+    rows = _rows(ops, operation_cycles(intervals(trace), cycles, len(ops)), assembled, config)
+    ideal = sum(op.macs / peak(op, config) for op in ops)
+    linear, attention = (_sum(rows, kind, ops, config) for kind in ("linear", "attention"))
+    return {
+        "cycles": cycles, "macs": sum(op.macs for op in ops), "peak_macs_per_cycle": config.int8_macs,
+        "mac_utilisation": round(ideal / cycles, 4) if cycles else 0.0, "linear_utilisation": linear["utilisation"],
+        "attention_utilisation": attention["utilisation"], "linear": linear, "attention": attention,
+        "bytes_moved": int(assembled.moved.sum()),
+        "instructions": len(assembled.code), "ops": rows,
+    }
+
+
+def _shape(row: dict[str, object]) -> str:
+    if row["kind"] == "transfer":
+        return ""
+    text = f"{row['m']} x {row['n']}" + (f" x {row['k']}" if row["k"] else "")
+    return text + (f", {row['batch']} times" if row["batch"] > 1 else "")
+
+
+def print_report(console: Console, report: dict[str, object]) -> None:
+    """The tables that a person reads."""
+    table = Table(title=f"{report['config']}: {report['blocks']} on clip {report['clip']} at time {report['time']}")
+    for name in ("operation", "kind", "m x n x k", "precision", "cycles", "MAC utilisation", "bytes moved"):
+        table.add_column(name, justify="left" if name in ("operation", "kind", "precision") else "right",
+                         no_wrap=name == "operation")
+    block = None
+    for row in report["ops"]:
+        if block not in (None, row["block"]):
+            table.add_section()
+        block = row["block"]
+        table.add_row(row["name"], row["kind"], _shape(row), "" if row["kind"] == "transfer" else row["precision"],
+                      f"{row['cycles']:,}", f"{row['utilisation']:.1%}" if row["macs"] else "",
+                      f"{row['bytes']:,}" if row["bytes"] else "")
+    console.print(table)
+    totals = Table(show_header=False, title="totals")
+    totals.add_column("what")
+    totals.add_column("value", justify="right")
+    cycles = f"{report['cycles']:,}" + ("" if report["rtl"] else " (the compiler's estimate)")
+    rows = [("cycles", cycles), ("MACs", f"{report['macs']:,}"),
+            ("peak", f"{report['peak_macs_per_cycle']} INT8 MAC per cycle"),
+            ("MAC utilisation, all", f"{report['mac_utilisation']:.1%}"),
+            ("MAC utilisation, linear", f"{report['linear_utilisation']:.1%}"),
+            ("MAC utilisation, attention", f"{report['attention_utilisation']:.1%}"),
+            ("bytes moved", f"{report['bytes_moved']:,}"), ("instructions", f"{report['instructions']:,}")]
+    rows += [(f"cosine to FP32, {name}", f"{value:.6f}") for name, value in report["cosine"].items()]
+    rows += [("wall time", f"{report['wall_seconds']:.1f} s")]
+    if report["rtl"]:
+        rows += [("simulated cycles per second", f"{report['sim_cycles_per_second']:,}")]
+        good = report["words_compared"] - report["mismatches"]
+        rows += [("bit-exact", f"{good:,} of {report['words_compared']:,} words")]
+    for row in rows:
+        totals.add_row(*row)
+    console.print(totals)
+
+
+def timeline(path: Path, ops: Sequence[Op], trace: list[Event], cycles: int, title: str) -> None:
+    """PNG of who was busy when: one lane per unit, coloured by kind; below, the first tenth of the run."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    spans = intervals(trace)
+    figure, axes = plt.subplots(2, 1, figsize=(16, 7), constrained_layout=True)
+    for axis, (low, high) in zip(axes, ((0, cycles), (0, max(1, cycles // 10)))):
+        for lane, unit in enumerate(Unit):
+            for kind, colour in COLOURS.items():
+                bars = [(s, max(d - s, 1)) for s, d,
+                        tag in spans[unit] if ops[tag].kind == kind and s < high and d > low]
+                axis.broken_barh(bars, (lane - 0.4, 0.8), facecolors=colour, edgecolors="black", linewidth=0.05)
+        axis.set_yticks(range(len(Unit)), [unit.name for unit in Unit])
+        axis.set_xlim(low, high)
+        axis.set_xlabel("cycle")
+    blocks: dict[str, list[int]] = {}
+    for start, done, tag in spans[Unit.MPU]:
+        bounds = blocks.setdefault(ops[tag].block, [start, done])
+        bounds[1] = max(bounds[1], done)
+    for name, (start, done) in blocks.items():
+        axes[0].axvline(start, color="black", linewidth=0.8, linestyle=":")
+        axes[0].text((start + done) / 2, len(Unit) - 0.45, name, ha="center", fontsize=8)
+    axes[0].set_title(title)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=c) for c in COLOURS.values()]
+    axes[1].legend(handles, COLOURS, loc="lower right", ncols=4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def write_json(path: Path, report: dict[str, object]) -> None:
+    """The report as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n")

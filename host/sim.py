@@ -1,0 +1,223 @@
+"""`make sim`: real video tokens through real DiT blocks on the RTL, every bit compared with the model.
+
+    python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--model-only]
+
+Compiles a layer's spatial and temporal block (or the whole denoiser) at the model's true size, runs the program on the
+simulated core and on models/core.py, compares the two memories over everything that the program writes, and reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from compiler import inputs as host_inputs
+from compiler.checkpoint import SafetensorsCheckpoint
+from compiler.errors import CompileError
+from compiler.model import Compiled, compile_blocks, pair
+from host import report
+from models import config as configs
+from models import core
+from models.isa import Cause, Unit
+from models.scheduler import Windows
+from workloads import inputs as workload
+from workloads import latte
+
+REPORTS = Path("build/reports")
+HBM_BASE = 0x40_0000_0000
+
+
+class SimError(RuntimeError):
+    """The run cannot start or did not finish; one line."""
+
+
+@dataclass
+class Job:
+    """What is to be run: the program, its memory image, and FP32 references by tensor name."""
+
+    compiled: Compiled
+    memory: np.ndarray
+    references: dict[str, np.ndarray]
+
+
+def prepare(config_name: str, blocks: str, clip: str, diffusion_time: float, data: workload.Inputs) -> Job:
+    """Compile, place the inputs, compute the references."""
+    config, checkpoint = configs.load(config_name), SafetensorsCheckpoint(workload.CHECKPOINT)
+    model, sample = latte.load(workload.CHECKPOINT), data.sample(clip, diffusion_time)
+    embedded = latte.embed(model, sample.noised, sample.timestep, sample.caption)
+    whole = blocks == "all"
+    compiled = compile_blocks(checkpoint, config, len(sample.caption), None if whole else pair(int(blocks)),
+                              base=HBM_BASE)
+    memory = compiled.memory()
+    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, embedded.time,
+                                 latte.temporal_positions(model.config))
+    if whole:
+        host_inputs.write_patches(compiled, memory, latte.patchify(model.config, sample.noised.astype(np.float32)),
+                                  latte.spatial_positions(model.config))
+        velocity = latte.forward(model, sample.noised, sample.timestep, sample.caption)
+        return Job(compiled, memory, {"out": latte.patchify(_out_config(model.config), velocity)})
+    layer, x = int(blocks), embedded.tokens
+    for before in range(layer):
+        x = latte.spatial_block(model, before, x, embedded.adaln, embedded.caption)
+        x = latte.temporal_block(model, before, x, embedded.adaln)
+    host_inputs.write_tokens(compiled, memory, x)
+    spatial, temporal = {}, {}
+    y = latte.spatial_block(model, layer, x, embedded.adaln, embedded.caption, spatial)
+    z = latte.temporal_block(model, layer, y, embedded.adaln, temporal)
+    return Job(compiled, memory, {
+        "spatial.o": spatial["attn1.context"], "cross.o": spatial["attn2.context"],
+        "temporal.o": temporal["attn1.context"].transpose(1, 0, 2), "x": z})
+
+
+def _out_config(config: latte.Config) -> latte.Config:
+    """The same sizes with the output's channels as the input's, for `patchify`."""
+    return replace(config, in_channels=config.out_channels)
+
+
+def model_arguments(compiled: Compiled, memory: np.ndarray) -> tuple:
+    """Arguments of `run_model` for a program."""
+    return (compiled.config, memory, compiled.program.base, compiled.instructions,
+            Windows(compiled.read_window, compiled.write_window), compiled.hbm.base)
+
+
+def run_model(config: configs.Config, memory: np.ndarray, base: int, length: int, windows: Windows,
+              origin: int) -> tuple[np.ndarray, float]:
+    """A program on models/core.py: the memory afterwards and the seconds it took. Runs in a process of its own beside
+    the RTL."""
+    began = time.monotonic()
+    result = core.run(config, memory, base, length, windows, origin=origin)
+    if result.cause != Cause.NONE:
+        raise SimError(f"the model stopped with {result.cause.name} at instruction {result.index}")
+    return result.memory, time.monotonic() - began
+
+
+def run_rtl(compiled: Compiled, memory: np.ndarray) -> object:
+    """The program on the simulated RTL (tb/top/harness.py)."""
+    from tb.top.harness import simulate_program
+    result = simulate_program(compiled.config, memory, compiled.program.base, compiled.instructions,
+                              compiled.read_window,
+                              compiled.write_window, origin=compiled.hbm.base)
+    status = result.status
+    if status["cause"]:
+        raise SimError(f"the core stopped with {Cause(status['cause']).name} at instruction {status['index']}, "
+                       f"address {status['address']:#x}")
+    return result
+
+
+def numbered(trace: list[tuple[int, str, str, int]]) -> list[report.Event]:
+    """The harness's trace with units as numbers."""
+    return [(cycle, int(Unit[unit]), what, tag) for cycle, unit, what, tag in trace]
+
+
+def compare(compiled: Compiled, expected: np.ndarray, got: np.ndarray) -> tuple[int, dict[str, int]]:
+    """(16-bit words compared, mismatching words by region) over everything that the program writes."""
+    words, wrong = 0, {}
+    for region in compiled.written():
+        start = region.base - compiled.hbm.base
+        a, b = (m[start:start + region.size].view(np.uint16) for m in (expected, got))
+        words += a.size
+        count = int(np.count_nonzero(a != b))
+        if count:
+            wrong[region.name] = count
+    return words, wrong
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine of the angle between two arrays."""
+    a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def cosines(job: Job, memory: np.ndarray) -> dict[str, float]:
+    """Cosine of each tensor with its FP32 reference."""
+    names = {"x": "tokens", "out": "velocity", "spatial.o": "spatial attention", "cross.o": "cross attention",
+             "temporal.o": "temporal attention"}
+    out = {}
+    for name, reference in job.references.items():
+        got = host_inputs.read(job.compiled, memory, name)
+        if name == "out":
+            p, c = job.compiled.dims.patch, job.compiled.dims.out_channels
+            got = got.reshape(*got.shape[:2], p * p, c).swapaxes(2, 3).reshape(got.shape)
+        out[names[name]] = round(cosine(got, reference), 6)
+    return out
+
+
+def simulate(args: argparse.Namespace, console: Console) -> dict[str, object]:
+    """The whole run; returns the report."""
+    began = time.monotonic()
+    data = workload.load()
+    clip = args.clip or data.clips[0]
+    diffusion_time = data.times[len(data.times) // 2 - 1] if args.time is None else args.time
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=False) as progress, ProcessPoolExecutor(1) as pool:
+        task = progress.add_task("compile, inputs, FP32 reference", total=1)
+        job = prepare(args.config, args.blocks, clip, diffusion_time, data)
+        progress.update(task, completed=1)
+        compiled = job.compiled
+        model_task = progress.add_task(f"model: {compiled.instructions:,} instructions", total=1)
+        future = pool.submit(run_model, *model_arguments(compiled, job.memory))
+        future.add_done_callback(lambda _: progress.update(model_task, completed=1))
+        rtl, rtl_seconds = None, 0.0
+        if not args.model_only:
+            task = progress.add_task(f"RTL: about {compiled.assembled.estimate:,} cycles (the first run builds it)",
+                                     total=1)
+            rtl_began = time.monotonic()
+            rtl = run_rtl(compiled, job.memory)
+            rtl_seconds = time.monotonic() - rtl_began
+            progress.update(task, completed=1)
+        expected, model_seconds = future.result()
+    trace = numbered(rtl.trace) if rtl else report.estimated_trace(compiled.assembled)
+    cycles = int(rtl.cycles) if rtl else compiled.assembled.estimate
+    words, wrong = compare(compiled, expected, rtl.memory) if rtl else (0, {})
+    blocks = "all blocks" if args.blocks == "all" else f"spatial and temporal block {args.blocks}"
+    out = {"config": args.config, "clip": clip, "time": diffusion_time, "blocks": blocks, "rtl": rtl is not None,
+           "bit_exact": bool(rtl) and not wrong, "words_compared": words, "mismatches": sum(wrong.values()),
+           "mismatching_regions": wrong}
+    out |= report.build(compiled.config, compiled.ops, compiled.assembled, trace, cycles)
+    out["cosine"] = cosines(job, rtl.memory if rtl else expected)
+    out["counters"] = dict(getattr(rtl, "counters", None) or {})
+    out["sim_cycles_per_second"] = round(cycles / rtl.wall_seconds) if rtl else 0
+    out["build_seconds"] = round(rtl_seconds - rtl.wall_seconds, 2) if rtl else 0.0
+    out["model_seconds"] = round(model_seconds, 2)
+    out["wall_seconds"] = round(time.monotonic() - began, 2)
+    report.timeline(args.out / "timeline.png", compiled.ops, trace, cycles, f"{args.config}, {blocks}, clip {clip}")
+    report.write_json(args.out / "sim.json", out)
+    return out
+
+
+def main() -> int:
+    """Entry point: 0 when every word agrees."""
+    parser = argparse.ArgumentParser(prog="python -m host.sim", description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="sim", help="machine of configs.yaml")
+    parser.add_argument("--blocks", default="0", help="layer whose spatial and temporal block run, or all")
+    parser.add_argument("--clip", help="clip of workloads/data (default: the one that training never saw)")
+    parser.add_argument("--time", type=float, help="diffusion time of the inputs, 0 to 1")
+    parser.add_argument("--model-only", action="store_true",
+                        help="no RTL: the model, and the compiler's estimate of cycles")
+    parser.add_argument("--out", type=Path, default=REPORTS, help="directory of sim.json and timeline.png")
+    args = parser.parse_args()
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    try:
+        if args.blocks != "all" and not args.blocks.isdecimal():
+            raise SimError(f"--blocks {args.blocks}: a layer number or all")
+        out = simulate(args, console)
+    except (RuntimeError, CompileError, configs.ConfigError, FileNotFoundError, KeyError) as error:
+        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        return 2
+    report.print_report(console, out)
+    console.print(f"report: {args.out / 'sim.json'}, timeline: {args.out / 'timeline.png'}")
+    for name, count in out["mismatching_regions"].items():
+        console.print(f"[red]mismatch: {count:,} words of {name}[/red]")
+    return 0 if out["bit_exact"] or not out["rtl"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

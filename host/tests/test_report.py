@@ -1,0 +1,99 @@
+"""The report: attribution of cycles on traces written by hand, comparison of memories, and `make sim` without RTL.
+
+Method: small traces whose right answer is countable by hand; a run of host.sim with --model-only on the committed
+workload. The RTL's part is tested by tb/top and by `make sim` itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from compiler.memory import Region
+from compiler.program import Assembled, Op
+from host import report, sim
+from models import config as configs
+from models.isa import Unit
+
+TINY = configs.load("tiny")
+OPS = [Op("a.transfer", "transfer", block="a"), Op("a.norm", "special", 16, 8, block="a"),
+       Op("a.lin", "linear", 16, 8, 128, precision="int8", block="a"),
+       Op("a.scores", "attention", 8, 8, 64, 2, precision="fp16", block="a")]
+TRACE = [
+    (0, 0, "start", 0), (10, 0, "done", 0), (10, 3, "start", 1), (12, 3, "start", 1), (30, 3, "done", 1),
+    (35, 3, "done", 1), (30, 2, "start", 2), (150, 2, "start", 3), (200, 2, "done", 2), (330, 2, "done", 3),
+]
+
+
+def assembled() -> Assembled:
+    n = 5
+    tag = np.array([0, 1, 1, 2, 3])
+    return Assembled(np.zeros((n + 1, 64), np.uint8), np.array([0, 3, 3, 2, 2]), tag, np.zeros(n, np.int64),
+                     np.array([640, 0, 0, 0, 0]), np.arange(n), np.arange(n) + 5)
+
+
+def test_every_cycle_belongs_to_a_matrix_operation() -> None:
+    cycles = report.operation_cycles(report.intervals(TRACE), 400, len(OPS))
+    # overlapping commands of one operation count once; the tail belongs to the last
+    assert cycles.tolist() == [10, 25, 200, 200]
+    assert cycles[2] + cycles[3] == 400
+
+
+def test_utilisation_counts_the_algorithm_at_its_precision() -> None:
+    out = report.build(TINY, OPS, assembled(), TRACE, 400)
+    linear, scores = out["ops"][2], out["ops"][3]
+    assert (linear["macs"], scores["macs"]) == (16 * 8 * 128, 2 * 8 * 8 * 64)
+    assert linear["utilisation"] == pytest.approx(16384 / (200 * TINY.int8_macs), abs=1e-4)
+    assert scores["utilisation"] == pytest.approx(8192 / (200 * TINY.fp16_macs), abs=1e-4)
+    assert out["mac_utilisation"] == pytest.approx((128 + 128) / 400, abs=1e-4)
+    assert out["linear"]["cycles"] == out["attention"]["cycles"] == 200
+    assert out["ops"][0]["bytes"] == out["bytes_moved"] == 640
+
+
+def test_comparison_counts_words_by_region() -> None:
+    regions = [Region("x", 100, 32, "scratch"), Region("o", 132, 16, "scratch")]
+    compiled = SimpleNamespace(written=lambda: regions, hbm=SimpleNamespace(base=100))
+    one = np.arange(64, dtype=np.uint8)
+    two = one.copy()
+    assert sim.compare(compiled, one, two) == (24, {})
+    two[3] ^= 1
+    two[[34, 35, 40]] ^= 128
+    two[60] = 9  # outside of what the program writes
+    assert sim.compare(compiled, one, two) == (24, {"x": 1, "o": 2})
+
+
+def test_model_only_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["sim", "--model-only", "--out", str(tmp_path)])
+    assert sim.main() == 0
+    out = json.loads((tmp_path / "sim.json").read_text())
+    assert {"config", "clip", "blocks", "bit_exact", "words_compared", "mismatches", "cycles", "macs",
+            "peak_macs_per_cycle",
+            "mac_utilisation", "ops", "sim_cycles_per_second", "wall_seconds"} <= set(out)
+    assert {"name", "kind", "m", "n", "k", "precision", "cycles", "utilisation"} <= set(out["ops"][0])
+    assert not out["rtl"] and not out["bit_exact"]
+    assert min(out["cosine"].values()) >= 0.999
+    assert out["linear"]["cycles"] + out["attention"]["cycles"] == out["cycles"]
+    assert (tmp_path / "timeline.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--blocks", "9"], "block spatial 9 does not exist"), (["--blocks", "x"], "--blocks x: a layer number or all"),
+    (["--config", "huge"], "unknown configuration 'huge'"), (["--clip", "nothing"], "no noised/nothing"),
+    (["--time", "0.5"], "no noised/bottle/0.5"),
+], ids=lambda v: v[0].strip("-") if isinstance(v, list) else "")
+def test_wrong_arguments_give_one_line(arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
+                                       capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("sys.argv", ["sim", "--model-only", *arguments])
+    assert sim.main() == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_units_of_a_trace() -> None:
+    sfu = Unit.SFU
+    spans = report.intervals([(1, sfu, "start", 4), (3, sfu, "start", 5), (7, sfu, "done", 4), (9, sfu, "done", 5)])
+    assert spans[Unit.SFU] == [(1, 7, 4), (3, 9, 5)] and not spans[Unit.MPU]

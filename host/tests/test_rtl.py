@@ -1,0 +1,51 @@
+"""A whole small denoiser on the RTL: compiled, simulated over AXI, every word equal to models/core.py.
+
+Method: random weights and inputs, sizes that are no multiples of the machine's, `tiny` cores, HBM with jitter, stalls
+and reordering: another timing than the compiler planned with. All regions that the program writes are compared. `make
+sim` does the same at full size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compiler import inputs
+from compiler.checkpoint import RandomCheckpoint
+from compiler.model import compile_blocks
+from compiler.tests import small
+from host import report, sim
+from models import config as configs
+from models.isa import Cause
+from tb.top.harness import Knobs, simulate_program
+from workloads import latte
+
+CORES = 2  # as tb/top/test_top.py, whose build this shares
+
+
+@pytest.mark.parametrize(("sizes", "knobs"), [
+    ((2, 24, 1, 3, 3), Knobs(latency=20, jitter=60, stall=40, reorder=1, interleave=1)),
+    ((1, 40, 1, 2, 5), Knobs(latency=400)),
+], ids=["jitter", "far"])
+def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
+    config, checkpoint = configs.load("tiny"), RandomCheckpoint(small.dims(*sizes))
+    model = small.oracle(checkpoint)
+    latents, caption, embedded = small.random_inputs(model, 5, 3)
+    compiled = compile_blocks(checkpoint, config, 5, base=sim.HBM_BASE)
+    memory = small.image(compiled, checkpoint, model, latents, embedded)
+    expected, _ = sim.run_model(*sim.model_arguments(compiled, memory))
+    result = simulate_program(config, memory, compiled.program.base, compiled.instructions, compiled.read_window,
+                              compiled.write_window, cores=CORES, knobs=knobs, fast=False)
+    assert result.status["cause"] == Cause.NONE
+    words, wrong = sim.compare(compiled, expected, result.memory)
+    assert words > 1000 and not wrong
+    start = compiled.write_window[1] - compiled.hbm.base
+    assert np.array_equal(result.memory[start:], memory[start:]), "written outside of the write window"
+    got = latte.unpatchify(model.config, inputs.read(compiled, result.memory, "out").astype(np.float32))
+    assert small.cosine(got, latte.forward(model, latents, 400.0, caption)) >= 0.999
+    done = [event for event in result.trace if event[2] == "done"]
+    assert len(done) == compiled.instructions - 1
+    spans = report.intervals(sim.numbered(result.trace))
+    cycles = report.operation_cycles(spans, result.cycles, len(compiled.ops))
+    kinds = np.array([op.kind in ("linear", "attention") for op in compiled.ops])
+    assert cycles[kinds].sum() == result.cycles

@@ -1,0 +1,197 @@
+"""models/core.py: programs written by hand against plain integer and float64 arithmetic, order, deadlock, errors;
+blocks
+of the trained model against diffusers' own activations.
+
+Method: small programs with known data; every word of the result is compared. Blocks: the compiler's programs at the
+golden activations of workloads/data (FP32, from diffusers), cosine at least 0.999 for the block's output and for what
+the block adds to its input. It does not prove cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from compiler import inputs as host_inputs
+from compiler.checkpoint import SafetensorsCheckpoint
+from compiler.model import compile_blocks
+from models import config as configs
+from models import core
+from models.isa import Buffer, Cause, Opcode, Precision, SfuOp, Unit, encode
+from models.scheduler import Windows
+from workloads import inputs as workload
+from workloads import latte
+
+TINY = configs.load("tiny")
+GOLDEN_FILE = workload.DATA / "golden.safetensors"
+SIZE = 1 << 16
+PROGRAM = 0x8000
+EVERYWHERE = Windows((0, SIZE), (0, SIZE))
+
+
+def run(instructions: list[np.ndarray], memory: np.ndarray, length: int | None = None,
+        **arguments: object) -> core.Result:
+    code = np.concatenate(instructions)
+    memory = memory.copy()
+    memory[PROGRAM:PROGRAM + code.size] = code
+    arguments.setdefault("windows", EVERYWHERE)
+    return core.run(TINY, memory, PROGRAM, len(instructions) if length is None else length, **arguments)
+
+
+def put(memory: np.ndarray, address: int, values: np.ndarray) -> None:
+    data = np.ascontiguousarray(values).view(np.uint8).reshape(-1)
+    memory[address:address + data.size] = data
+
+
+END = encode(Opcode.END)
+
+
+def gemm_program(m: int, n: int, k: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """INT8 product with per-column scale and bias: instructions, memory, expected float64 [m, n]."""
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(-127, 128, (m, k)), rng.integers(-127, 128, (n, k))
+    scale, bias = (rng.integers(1, 9, n) / 1024, rng.integers(-64, 64, n) / 4)
+    groups, memory = -(-k // 16), np.zeros(SIZE, np.uint8)
+    for base, values in ((0x0000, a), (0x2000, b)):
+        padded = np.zeros((len(values), groups * 16), np.int8)
+        padded[:, :k] = values
+        stride = -(-groups * 16 // 32) * 32
+        rows = np.zeros((len(values), stride), np.uint8)
+        rows[:, :groups * 16] = padded.view(np.uint8)
+        put(memory, base, rows)
+    pairs = np.zeros((-(-n // 8) * 8, 2), np.float32)
+    pairs[:n, 0], pairs[:n, 1] = scale, bias
+    put(memory, 0x4000, pairs)
+    load = dict(row_units=groups, hbm_stride=stride, row_step=1, signal=1)
+    units = -(-n // 8)
+    program = [
+        encode(Opcode.LOAD, hbm_addr=0x0000, rows=m, buffer=Buffer.A, base=5, unit_step=m | 1, **load),
+        encode(Opcode.LOAD, hbm_addr=0x2000, rows=n, buffer=Buffer.B, base=7, unit_step=n, **load),
+        encode(Opcode.LOAD, hbm_addr=0x4000, rows=1, row_units=4 * units, buffer=Buffer.P, base=4 * 3, unit_step=1,
+               signal=1),
+        encode(Opcode.GEMM, precision=Precision.INT8, col_affine=1, m=m, n=n, k=k, batch=1, a_base=5, a_step=m | 1,
+               b_base=7,
+               b_step=n, o_base=9, o_step=units, pbuf_base=3, wait0_sem=1, wait0_val=3, signal=2),
+        encode(Opcode.STORE, hbm_addr=0x6000, rows=m, row_units=units, hbm_stride=64, buffer=Buffer.V, base=9,
+               row_step=units,
+               unit_step=1, wait0_sem=2, wait0_val=1),
+        END,
+    ]
+    return program, memory, (a @ b.T) * scale + bias
+
+
+@pytest.mark.parametrize("shape", [(16, 8, 32), (5, 11, 19), (1, 1, 1), (17, 24, 100)], ids=str)
+def test_gemm_program_against_integers(shape: tuple[int, int, int]) -> None:
+    program, memory, expected = gemm_program(*shape)
+    result = run(program, memory)
+    assert result.cause == Cause.NONE and sorted(result.order) == list(range(5))
+    m, n, _ = shape
+    rows = result.memory[0x6000:0x6000 + 64 * m].reshape(m, 64)
+    got = rows[:, :16 * -(-n // 8)].copy().view(np.float16)
+    # Integers below 2^24 times a power-of-two multiple are exact in FP32: one rounding to FP16 remains.
+    assert np.array_equal(got[:, :n], expected.astype(np.float32).astype(np.float16))
+    assert not got[:, n:].any()
+    assert np.array_equal(result.memory[:0x6000], memory[:0x6000])
+
+
+def test_residual_program_against_float64() -> None:
+    rng = np.random.default_rng(4)
+    x, y = (rng.integers(-512, 512, (6, 8)).astype(np.float16) / 16 for _ in range(2))
+    memory = np.zeros(SIZE, np.uint8)
+    rows = np.zeros((12, 16), np.float16)
+    rows[:6, :8], rows[6:, :8] = x, y
+    put(memory, 0, rows)
+    result = run([
+        encode(Opcode.LOAD, hbm_addr=0, rows=12, row_units=1, hbm_stride=32, buffer=Buffer.V, base=100, row_step=1,
+               unit_step=1,
+               signal=9),
+        encode(Opcode.SFU, op=SfuOp.RESIDUAL, rows=6, cols=8, x_base=100, x_step=1, y_base=106, y_step=1, dst=Buffer.V,
+               d_base=200, d_row=2, d_unit=1, wait2_sem=9, wait2_val=1, signal=4),
+        encode(Opcode.STORE, hbm_addr=0x1000, rows=6, row_units=1, hbm_stride=32, buffer=Buffer.V, base=200, row_step=2,
+               unit_step=1, wait1_sem=4, wait1_val=1),
+        END], memory)
+    got = result.memory[0x1000:0x1000 + 6 * 32].reshape(6, 32)[:, :16].copy().view(np.float16)
+    assert np.array_equal(got, (x.astype(np.float64) + y).astype(np.float16))
+
+
+def test_waits_decide_the_order_and_semaphores_wrap() -> None:
+    load = dict(rows=1, row_units=1, hbm_addr=0, buffer=Buffer.V, unit_step=1)
+    store = dict(rows=1, row_units=1, buffer=Buffer.V, unit_step=1)
+    program = [encode(Opcode.STORE, hbm_addr=0x100, wait0_sem=1, wait0_val=1, signal=2, **store),
+               encode(Opcode.LOAD, signal=1, **load),
+               # A value behind the semaphore by less than half its range holds, one ahead does not.
+               encode(Opcode.STORE, hbm_addr=0x120, wait0_sem=1, wait0_val=0xFFF0, **store), END]
+    memory = np.zeros(SIZE, np.uint8)
+    memory[:16] = 7
+    for choice in (lambda units: units[0], lambda units: units[-1]):
+        result = run(program, memory, choose=choice)
+        assert result.order[0] == 1 and result.memory[0x100] == 7 and result.memory[0x120] == 7
+
+
+def test_deadlock_is_found() -> None:
+    program = [encode(Opcode.STORE, hbm_addr=0, rows=1, row_units=1, buffer=Buffer.V, unit_step=1, wait0_sem=1,
+                      wait0_val=1), END]
+    result = run(program, np.zeros(SIZE, np.uint8))
+    assert result.cause == Cause.DEADLOCK and result.index == 0
+
+
+@pytest.mark.parametrize(("bad", "cause"), [
+    (np.zeros(64, np.uint8), Cause.ILLEGAL_OPCODE),
+    (encode(Opcode.LOAD, rows=0, row_units=1), Cause.ZERO_LENGTH),
+    (encode(Opcode.LOAD, hbm_addr=16, rows=1, row_units=1), Cause.MISALIGNED),
+    (encode(Opcode.LOAD, rows=1, row_units=1, base=1 << 19), Cause.BUFFER_RANGE),
+    (encode(Opcode.LOAD, hbm_addr=SIZE, rows=1, row_units=1), Cause.WINDOW_RANGE),
+    (encode(Opcode.STORE, rows=1, row_units=1, buffer=Buffer.A, unit_step=1), Cause.ILLEGAL_FIELD),
+], ids=lambda value: value.name if isinstance(value, Cause) else "")
+def test_a_refused_instruction_stops_the_program(bad: np.ndarray, cause: Cause) -> None:
+    good = encode(Opcode.LOAD, rows=1, row_units=1, buffer=Buffer.V, unit_step=1)
+    result = run([good, bad, END], np.zeros(SIZE, np.uint8))
+    assert (result.cause, result.index) == (cause, 1)
+
+
+def test_program_without_end_and_outside_its_window() -> None:
+    good = encode(Opcode.LOAD, rows=1, row_units=1, buffer=Buffer.V, unit_step=1)
+    assert run([good, END], np.zeros(SIZE, np.uint8), length=1).cause == Cause.PROGRAM_RANGE
+    assert run([END], np.zeros(SIZE, np.uint8), windows=Windows((0, 64), (0, 64))).cause == Cause.WINDOW_RANGE
+
+
+def test_ideal_cycles_are_those_of_the_units() -> None:
+    f = core.decode_program(encode(Opcode.GEMM, m=16, n=8, k=32, batch=3), 1)[0][0]
+    assert core.ideal_cycles(f, TINY) == 3 * 32 and core.unit_of(f) == Unit.MPU
+    f = core.decode_program(encode(Opcode.LOAD, rows=4, row_units=5), 1)[0][0]
+    assert core.ideal_cycles(f, TINY) == 12
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+@pytest.mark.parametrize("layer", range(4))
+@pytest.mark.parametrize("kind", ["spatial", "temporal"])
+def test_block_against_diffusers(kind: str, layer: int) -> None:
+    golden = load_file(str(GOLDEN_FILE))
+    x, y = (golden[f"small/{kind}.{layer}.{end}"] for end in ("input", "output"))
+    model, sample = latte.load(workload.CHECKPOINT), workload.load().sample(workload.HELD_OUT, 0.35)
+    embedded = latte.embed(model, sample.noised, sample.timestep, sample.caption)
+    checkpoint = SafetensorsCheckpoint(workload.CHECKPOINT)
+    if kind == "spatial":  # frame by frame: the golden frames are a video of their own
+        checkpoint.dims = replace(checkpoint.dims, frames=len(x))
+    else:  # position by position: a grid of 2 x 2 of the golden positions
+        x, y = x[:, :4], y[:, :4]
+        checkpoint.dims = replace(checkpoint.dims, sample_size=2 * checkpoint.dims.patch)
+        x = x + (latte.temporal_positions(model.config)[:, None] if layer == 0 else 0)
+    compiled = compile_blocks(checkpoint, configs.load("sim"), len(sample.caption), [(kind, layer)])
+    memory = compiled.memory()
+    frames = np.zeros((compiled.dims.frames, compiled.dims.hidden), np.float32)
+    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, None, frames)
+    host_inputs.write_tokens(compiled, memory, x)
+    result = core.run(compiled.config, memory, compiled.program.base, compiled.instructions,
+                      Windows(compiled.read_window, compiled.write_window))
+    assert result.cause == Cause.NONE
+    got = host_inputs.read(compiled, result.memory).astype(np.float64)
+    assert cosine(got, y) >= 0.999
+    assert cosine(got - x, y - x) >= 0.999

@@ -1,0 +1,514 @@
+// One core: registers, scheduler, dma, buffers, mpu and sfu (docs/architecture.md).
+//
+// Parameters are those of configs.yaml. m_axi_hbm0 carries LOAD and STORE (AXI4, 256 bits, an ID per
+// outstanding burst), m_axi_hbm1 the instruction fetch (reads only, one ID). irq_o is level, see
+// docs/csr.md. Errors stop the core, see docs/scheduler.md. A soft reset clears the control state of
+// everything but the registers.
+module fvgm_core #(
+    parameter int unsigned DspRows     = 8,
+    parameter int unsigned DspCols     = 4,
+    parameter int unsigned ABufUnits   = 2048,
+    parameter int unsigned BBufUnits   = 2048,
+    parameter int unsigned VBufUnits   = 2048,
+    parameter int unsigned PBufEntries = 64,
+    parameter int unsigned RBufWords   = 256,
+    parameter int unsigned QueueDepth  = 4,
+    parameter int unsigned AxiSlots    = 4,
+    parameter int unsigned BurstBeats  = 8,
+    localparam int unsigned IdBits     = $clog2(AxiSlots)
+) (
+    input  logic              clk_i,
+    input  logic              rst_ni,
+    output logic              irq_o,
+    // registers, AXI4-Lite
+    input  logic              s_axil_awvalid,
+    output logic              s_axil_awready,
+    input  logic [11:0]       s_axil_awaddr,
+    input  logic [2:0]        s_axil_awprot,
+    input  logic              s_axil_wvalid,
+    output logic              s_axil_wready,
+    input  logic [31:0]       s_axil_wdata,
+    input  logic [3:0]        s_axil_wstrb,
+    output logic              s_axil_bvalid,
+    input  logic              s_axil_bready,
+    output logic [1:0]        s_axil_bresp,
+    input  logic              s_axil_arvalid,
+    output logic              s_axil_arready,
+    input  logic [11:0]       s_axil_araddr,
+    input  logic [2:0]        s_axil_arprot,
+    output logic              s_axil_rvalid,
+    input  logic              s_axil_rready,
+    output logic [31:0]       s_axil_rdata,
+    output logic [1:0]        s_axil_rresp,
+    // data, AXI4
+    output logic [IdBits-1:0] m_axi_hbm0_arid,
+    output logic [39:0]       m_axi_hbm0_araddr,
+    output logic [7:0]        m_axi_hbm0_arlen,
+    output logic [2:0]        m_axi_hbm0_arsize,
+    output logic [1:0]        m_axi_hbm0_arburst,
+    output logic [3:0]        m_axi_hbm0_arcache,
+    output logic [2:0]        m_axi_hbm0_arprot,
+    output logic              m_axi_hbm0_arvalid,
+    input  logic              m_axi_hbm0_arready,
+    input  logic [IdBits-1:0] m_axi_hbm0_rid,
+    input  logic [255:0]      m_axi_hbm0_rdata,
+    input  logic [1:0]        m_axi_hbm0_rresp,
+    input  logic              m_axi_hbm0_rlast,
+    input  logic              m_axi_hbm0_rvalid,
+    output logic              m_axi_hbm0_rready,
+    output logic [IdBits-1:0] m_axi_hbm0_awid,
+    output logic [39:0]       m_axi_hbm0_awaddr,
+    output logic [7:0]        m_axi_hbm0_awlen,
+    output logic [2:0]        m_axi_hbm0_awsize,
+    output logic [1:0]        m_axi_hbm0_awburst,
+    output logic [3:0]        m_axi_hbm0_awcache,
+    output logic [2:0]        m_axi_hbm0_awprot,
+    output logic              m_axi_hbm0_awvalid,
+    input  logic              m_axi_hbm0_awready,
+    output logic [255:0]      m_axi_hbm0_wdata,
+    output logic [31:0]       m_axi_hbm0_wstrb,
+    output logic              m_axi_hbm0_wlast,
+    output logic              m_axi_hbm0_wvalid,
+    input  logic              m_axi_hbm0_wready,
+    input  logic [IdBits-1:0] m_axi_hbm0_bid,
+    input  logic [1:0]        m_axi_hbm0_bresp,
+    input  logic              m_axi_hbm0_bvalid,
+    output logic              m_axi_hbm0_bready,
+    // instructions, AXI4 read channel
+    output logic [IdBits-1:0] m_axi_hbm1_arid,
+    output logic [39:0]       m_axi_hbm1_araddr,
+    output logic [7:0]        m_axi_hbm1_arlen,
+    output logic [2:0]        m_axi_hbm1_arsize,
+    output logic [1:0]        m_axi_hbm1_arburst,
+    output logic [3:0]        m_axi_hbm1_arcache,
+    output logic [2:0]        m_axi_hbm1_arprot,
+    output logic              m_axi_hbm1_arvalid,
+    input  logic              m_axi_hbm1_arready,
+    input  logic [IdBits-1:0] m_axi_hbm1_rid,
+    input  logic [255:0]      m_axi_hbm1_rdata,
+    input  logic [1:0]        m_axi_hbm1_rresp,
+    input  logic              m_axi_hbm1_rlast,
+    input  logic              m_axi_hbm1_rvalid,
+    output logic              m_axi_hbm1_rready
+);
+
+  import fvgm_isa_pkg::*;
+  import fvgm_scheduler_pkg::*;
+
+  localparam int unsigned PortA = (DspRows / 8 > 2) ? DspRows / 8 : 2;
+  localparam int unsigned PortB = (DspCols / 4 > 2) ? DspCols / 4 : 2;
+  localparam int unsigned PortV = DspCols / 2;
+  localparam int unsigned BanksA = 2 ** $clog2(2 * PortA);
+  localparam int unsigned BanksB = (PortB > 4) ? 2 ** $clog2(PortB) : 4;
+  localparam int unsigned BanksV = (2 * PortV > 8) ? 2 ** $clog2(2 * PortV) : 8;
+  localparam int unsigned UnitAddr = 20;
+  localparam int unsigned AddrA = $clog2(ABufUnits);
+  localparam int unsigned AddrB = $clog2(BBufUnits);
+  localparam int unsigned AddrV = $clog2(VBufUnits);
+  localparam int unsigned AddrP = $clog2(PBufEntries);
+  localparam int unsigned AddrR = $clog2(RBufWords);
+
+  ctrl_t ctrl;
+  status_t status;
+  counters_t counters;
+  logic core_rst_n, halt;
+
+  // commands
+  logic [NumUnits-1:0] cmd_valid, cmd_ready, done;
+  transfer_t load_cmd, store_cmd;
+  gemm_t mpu_cmd;
+  sfu_t sfu_cmd;
+  logic load_idle, load_error, store_idle, store_error;
+  logic [AddrW-1:0] load_error_addr, store_error_addr;
+  logic mpu_busy, mpu_stall_drain, mpu_stall_operand;
+  logic sfu_busy, sfu_stall_wait, sfu_stall_read, sfu_stall_write;
+
+  // dma
+  logic [3:0] load_wr_valid, load_wr_ready;
+  logic [1:0] load_wr_mask;
+  logic [1:0][UnitAddr-1:0] load_wr_addr;
+  logic [1:0][127:0] load_wr_data;
+  logic store_rd_valid, store_rd_ready;
+  logic [UnitAddr-1:0] store_rd_addr;
+  logic [255:0] store_rd_data;
+
+  // mpu
+  logic mpu_a_valid, mpu_b_valid, mpu_p_valid, mpu_r_valid, mpu_v_valid, mpu_v_ready;
+  logic [AddrA-1:0] mpu_a_addr;
+  logic [AddrB-1:0] mpu_b_addr;
+  logic [AddrP-1:0] mpu_p_addr;
+  logic [AddrR-1:0] mpu_r_addr;
+  logic [PortA-1:0][127:0] mpu_a_data;
+  logic [PortB-1:0][127:0] mpu_b_data;
+  logic [511:0] mpu_p_data;
+  logic [31:0] mpu_r_data;
+  logic [PortV-1:0] mpu_v_mask;
+  logic [PortV-1:0][AddrV-1:0] mpu_v_addr;
+  logic [PortV-1:0][UnitAddr-1:0] mpu_v_unit;
+  logic [PortV-1:0][127:0] mpu_v_data;
+
+  // sfu
+  logic sfu_v_rd_valid, sfu_v_rd_ready, sfu_p_valid, sfu_r_valid;
+  logic sfu_a_valid, sfu_a_ready, sfu_v_valid, sfu_v_ready;
+  logic [UnitAddr-1:0] sfu_v_rd_addr, sfu_a_addr, sfu_v_addr;
+  logic [15:0] sfu_p_addr, sfu_r_addr;
+  logic [255:0] sfu_v_rd_data;
+  logic [511:0] sfu_p_data;
+  logic [31:0] sfu_r_data;
+  logic [127:0] sfu_a_data, sfu_v_data;
+
+  fvgm_csr #(
+      .DspRows(DspRows),
+      .DspCols(DspCols),
+      .ABufUnits(ABufUnits),
+      .BBufUnits(BBufUnits),
+      .VBufUnits(VBufUnits),
+      .PBufEntries(PBufEntries),
+      .RBufWords(RBufWords),
+      .QueueDepth(QueueDepth),
+      .AxiSlots(AxiSlots),
+      .BurstBeats(BurstBeats)
+  ) u_csr (
+      .clk_i,
+      .rst_ni,
+      .s_axil_awvalid,
+      .s_axil_awready,
+      .s_axil_awaddr,
+      .s_axil_awprot,
+      .s_axil_wvalid,
+      .s_axil_wready,
+      .s_axil_wdata,
+      .s_axil_wstrb,
+      .s_axil_bvalid,
+      .s_axil_bready,
+      .s_axil_bresp,
+      .s_axil_arvalid,
+      .s_axil_arready,
+      .s_axil_araddr,
+      .s_axil_arprot,
+      .s_axil_rvalid,
+      .s_axil_rready,
+      .s_axil_rdata,
+      .s_axil_rresp,
+      .ctrl_o(ctrl),
+      .status_i(status),
+      .counters_i(counters),
+      .irq_o
+  );
+
+  fvgm_scheduler #(
+      .ABufUnits(ABufUnits),
+      .BBufUnits(BBufUnits),
+      .VBufUnits(VBufUnits),
+      .PBufEntries(PBufEntries),
+      .RBufWords(RBufWords),
+      .QueueDepth(QueueDepth)
+  ) u_scheduler (
+      .clk_i,
+      .rst_ni,
+      .ctrl_i(ctrl),
+      .status_o(status),
+      .counters_o(counters),
+      .m_axi_hbm1_arvalid,
+      .m_axi_hbm1_arready,
+      .m_axi_hbm1_araddr,
+      .m_axi_hbm1_arlen,
+      .m_axi_hbm1_rvalid,
+      .m_axi_hbm1_rready,
+      .m_axi_hbm1_rdata,
+      .m_axi_hbm1_rresp,
+      .core_rst_no(core_rst_n),
+      .halt_o(halt),
+      .cmd_valid_o(cmd_valid),
+      .cmd_ready_i(cmd_ready),
+      .load_cmd_o(load_cmd),
+      .store_cmd_o(store_cmd),
+      .mpu_cmd_o(mpu_cmd),
+      .sfu_cmd_o(sfu_cmd),
+      .done_i(done),
+      .load_idle_i(load_idle),
+      .load_error_i(load_error),
+      .load_error_addr_i(load_error_addr),
+      .store_idle_i(store_idle),
+      .store_error_i(store_error),
+      .store_error_addr_i(store_error_addr),
+      .read_beat_i(m_axi_hbm0_rvalid && m_axi_hbm0_rready),
+      .write_beat_i(m_axi_hbm0_wvalid && m_axi_hbm0_wready),
+      .mpu_stall_operand_i(mpu_stall_operand),
+      .mpu_stall_drain_i(mpu_stall_drain),
+      .sfu_stall_i(sfu_stall_wait || sfu_stall_read || sfu_stall_write)
+  );
+
+  assign m_axi_hbm1_arid = '0;
+  assign m_axi_hbm1_arsize = fvgm_dma_pkg::BeatSize;
+  assign m_axi_hbm1_arburst = fvgm_dma_pkg::BurstIncr;
+  assign m_axi_hbm1_arcache = fvgm_dma_pkg::CacheNormal;
+  assign m_axi_hbm1_arprot = fvgm_dma_pkg::ProtNone;
+
+  fvgm_dma_load #(
+      .AxiSlots(AxiSlots),
+      .BurstBeats(BurstBeats)
+  ) u_load (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitLoad]),
+      .cmd_ready_o(cmd_ready[UnitLoad]),
+      .cmd_i(load_cmd),
+      .done_o(done[UnitLoad]),
+      .halt_i(halt),
+      .error_o(load_error),
+      .error_addr_o(load_error_addr),
+      .idle_o(load_idle),
+      .m_axi_arid(m_axi_hbm0_arid),
+      .m_axi_araddr(m_axi_hbm0_araddr),
+      .m_axi_arlen(m_axi_hbm0_arlen),
+      .m_axi_arsize(m_axi_hbm0_arsize),
+      .m_axi_arburst(m_axi_hbm0_arburst),
+      .m_axi_arcache(m_axi_hbm0_arcache),
+      .m_axi_arprot(m_axi_hbm0_arprot),
+      .m_axi_arvalid(m_axi_hbm0_arvalid),
+      .m_axi_arready(m_axi_hbm0_arready),
+      .m_axi_rid(m_axi_hbm0_rid),
+      .m_axi_rdata(m_axi_hbm0_rdata),
+      .m_axi_rresp(m_axi_hbm0_rresp),
+      .m_axi_rlast(m_axi_hbm0_rlast),
+      .m_axi_rvalid(m_axi_hbm0_rvalid),
+      .m_axi_rready(m_axi_hbm0_rready),
+      .wr_valid_o(load_wr_valid),
+      .wr_ready_i(load_wr_ready),
+      .wr_mask_o(load_wr_mask),
+      .wr_addr_o(load_wr_addr),
+      .wr_data_o(load_wr_data)
+  );
+
+  fvgm_dma_store #(
+      .AxiSlots(AxiSlots),
+      .BurstBeats(BurstBeats)
+  ) u_store (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitStore]),
+      .cmd_ready_o(cmd_ready[UnitStore]),
+      .cmd_i(store_cmd),
+      .done_o(done[UnitStore]),
+      .halt_i(halt),
+      .error_o(store_error),
+      .error_addr_o(store_error_addr),
+      .idle_o(store_idle),
+      .rd_valid_o(store_rd_valid),
+      .rd_ready_i(store_rd_ready),
+      .rd_addr_o(store_rd_addr),
+      .rd_data_i(store_rd_data),
+      .m_axi_awid(m_axi_hbm0_awid),
+      .m_axi_awaddr(m_axi_hbm0_awaddr),
+      .m_axi_awlen(m_axi_hbm0_awlen),
+      .m_axi_awsize(m_axi_hbm0_awsize),
+      .m_axi_awburst(m_axi_hbm0_awburst),
+      .m_axi_awcache(m_axi_hbm0_awcache),
+      .m_axi_awprot(m_axi_hbm0_awprot),
+      .m_axi_awvalid(m_axi_hbm0_awvalid),
+      .m_axi_awready(m_axi_hbm0_awready),
+      .m_axi_wdata(m_axi_hbm0_wdata),
+      .m_axi_wstrb(m_axi_hbm0_wstrb),
+      .m_axi_wlast(m_axi_hbm0_wlast),
+      .m_axi_wvalid(m_axi_hbm0_wvalid),
+      .m_axi_wready(m_axi_hbm0_wready),
+      .m_axi_bid(m_axi_hbm0_bid),
+      .m_axi_bresp(m_axi_hbm0_bresp),
+      .m_axi_bvalid(m_axi_hbm0_bvalid),
+      .m_axi_bready(m_axi_hbm0_bready)
+  );
+
+  fvgm_mpu #(
+      .DspRows(DspRows),
+      .DspCols(DspCols),
+      .ABufUnits(ABufUnits),
+      .BBufUnits(BBufUnits),
+      .VBufUnits(VBufUnits),
+      .PBufEntries(PBufEntries),
+      .RBufWords(RBufWords)
+  ) u_mpu (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitMpu]),
+      .cmd_ready_o(cmd_ready[UnitMpu]),
+      .cmd_i(mpu_cmd),
+      .done_o(done[UnitMpu]),
+      .busy_o(mpu_busy),
+      .stall_drain_o(mpu_stall_drain),
+      .stall_operand_o(mpu_stall_operand),
+      .abuf_rd_valid_o(mpu_a_valid),
+      .abuf_rd_addr_o(mpu_a_addr),
+      .abuf_rd_data_i(mpu_a_data),
+      .bbuf_rd_valid_o(mpu_b_valid),
+      .bbuf_rd_addr_o(mpu_b_addr),
+      .bbuf_rd_data_i(mpu_b_data),
+      .pbuf_rd_valid_o(mpu_p_valid),
+      .pbuf_rd_addr_o(mpu_p_addr),
+      .pbuf_rd_data_i(mpu_p_data),
+      .rbuf_rd_valid_o(mpu_r_valid),
+      .rbuf_rd_addr_o(mpu_r_addr),
+      .rbuf_rd_data_i(mpu_r_data),
+      .vbuf_wr_valid_o(mpu_v_valid),
+      .vbuf_wr_ready_i(mpu_v_ready),
+      .vbuf_wr_mask_o(mpu_v_mask),
+      .vbuf_wr_addr_o(mpu_v_addr),
+      .vbuf_wr_data_o(mpu_v_data)
+  );
+
+  fvgm_sfu u_sfu (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitSfu]),
+      .cmd_ready_o(cmd_ready[UnitSfu]),
+      .cmd_i(sfu_cmd),
+      .done_o(done[UnitSfu]),
+      .busy_o(sfu_busy),
+      .stall_wait_o(sfu_stall_wait),
+      .stall_read_o(sfu_stall_read),
+      .stall_write_o(sfu_stall_write),
+      .vbuf_rd_valid_o(sfu_v_rd_valid),
+      .vbuf_rd_ready_i(sfu_v_rd_ready),
+      .vbuf_rd_addr_o(sfu_v_rd_addr),
+      .vbuf_rd_data_i(sfu_v_rd_data),
+      .pbuf_rd_valid_o(sfu_p_valid),
+      .pbuf_rd_addr_o(sfu_p_addr),
+      .pbuf_rd_data_i(sfu_p_data),
+      .abuf_wr_valid_o(sfu_a_valid),
+      .abuf_wr_ready_i(sfu_a_ready),
+      .abuf_wr_addr_o(sfu_a_addr),
+      .abuf_wr_data_o(sfu_a_data),
+      .vbuf_wr_valid_o(sfu_v_valid),
+      .vbuf_wr_ready_i(sfu_v_ready),
+      .vbuf_wr_addr_o(sfu_v_addr),
+      .vbuf_wr_data_o(sfu_v_data),
+      .rbuf_wr_valid_o(sfu_r_valid),
+      .rbuf_wr_addr_o(sfu_r_addr),
+      .rbuf_wr_data_o(sfu_r_data)
+  );
+
+  // abuf: sfu writes one unit, dma two
+  logic abuf_rd_ready, bbuf_rd_ready;
+
+  fvgm_buffer #(
+      .Units(ABufUnits),
+      .Banks(BanksA),
+      .ReadUnits(PortA),
+      .ReadPorts(1),
+      .WriteUnits(2),
+      .WritePorts(2),
+      .AddrBits(UnitAddr)
+  ) u_abuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i(mpu_a_valid),
+      .rd_ready_o(abuf_rd_ready),
+      .rd_addr_i(UnitAddr'(mpu_a_addr)),
+      .rd_data_o(mpu_a_data),
+      .wr_valid_i({load_wr_valid[BufA], sfu_a_valid}),
+      .wr_ready_o({load_wr_ready[BufA], sfu_a_ready}),
+      .wr_mask_i({load_wr_mask, 2'b01}),
+      .wr_addr_i({load_wr_addr, UnitAddr'(0), sfu_a_addr}),
+      .wr_data_i({load_wr_data, 128'b0, sfu_a_data})
+  );
+
+  fvgm_buffer #(
+      .Units(BBufUnits),
+      .Banks(BanksB),
+      .ReadUnits(PortB),
+      .ReadPorts(1),
+      .WriteUnits(2),
+      .WritePorts(1),
+      .AddrBits(UnitAddr)
+  ) u_bbuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i(mpu_b_valid),
+      .rd_ready_o(bbuf_rd_ready),
+      .rd_addr_i(UnitAddr'(mpu_b_addr)),
+      .rd_data_o(mpu_b_data),
+      .wr_valid_i(load_wr_valid[BufB]),
+      .wr_ready_o(load_wr_ready[BufB]),
+      .wr_mask_i(load_wr_mask),
+      .wr_addr_i(load_wr_addr),
+      .wr_data_i(load_wr_data)
+  );
+
+  // vbuf: all write ports are as wide as the mpu's
+  localparam int unsigned WriteV = PortV;
+  logic [2:0][WriteV-1:0] v_mask;
+  logic [2:0][WriteV-1:0][UnitAddr-1:0] v_addr;
+  logic [2:0][WriteV-1:0][127:0] v_data;
+
+  always_comb begin
+    for (int unsigned i = 0; i < PortV; i++) mpu_v_unit[i] = UnitAddr'(mpu_v_addr[i]);
+    v_mask = '0;
+    v_addr = '0;
+    v_data = '0;
+    v_mask[0] = mpu_v_mask;
+    v_addr[0] = mpu_v_unit;
+    v_data[0] = mpu_v_data;
+    v_mask[1][0] = 1'b1;
+    v_addr[1][0] = sfu_v_addr;
+    v_data[1][0] = sfu_v_data;
+    v_mask[2][1:0] = load_wr_mask;
+    v_addr[2][1:0] = load_wr_addr;
+    v_data[2][1:0] = load_wr_data;
+  end
+
+  fvgm_buffer #(
+      .Units(VBufUnits),
+      .Banks(BanksV),
+      .ReadUnits(2),
+      .ReadPorts(2),
+      .WriteUnits(WriteV),
+      .WritePorts(3),
+      .AddrBits(UnitAddr)
+  ) u_vbuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i({store_rd_valid, sfu_v_rd_valid}),
+      .rd_ready_o({store_rd_ready, sfu_v_rd_ready}),
+      .rd_addr_i({store_rd_addr, sfu_v_rd_addr}),
+      .rd_data_o({store_rd_data, sfu_v_rd_data}),
+      .wr_valid_i({load_wr_valid[BufV], sfu_v_valid, mpu_v_valid}),
+      .wr_ready_o({load_wr_ready[BufV], sfu_v_ready, mpu_v_ready}),
+      .wr_mask_i(v_mask),
+      .wr_addr_i(v_addr),
+      .wr_data_i(v_data)
+  );
+
+  fvgm_pbuf #(
+      .Entries(PBufEntries)
+  ) u_pbuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i({sfu_p_valid, mpu_p_valid}),
+      .rd_addr_i({sfu_p_addr, 16'(mpu_p_addr)}),
+      .rd_data_o({sfu_p_data, mpu_p_data}),
+      .wr_valid_i(load_wr_valid[BufP]),
+      .wr_ready_o(load_wr_ready[BufP]),
+      .wr_mask_i(load_wr_mask),
+      .wr_addr_i(load_wr_addr),
+      .wr_data_i(load_wr_data)
+  );
+
+  fvgm_rbuf #(
+      .Words(RBufWords)
+  ) u_rbuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i(mpu_r_valid),
+      .rd_addr_i(16'(mpu_r_addr)),
+      .rd_data_o(mpu_r_data),
+      .wr_valid_i(sfu_r_valid),
+      .wr_addr_i(sfu_r_addr),
+      .wr_data_i(sfu_r_data)
+  );
+
+  // The buffers' only readers are always ready to be served; the fetch has one ID and counts beats.
+  logic unused_bits;
+  assign unused_bits = ^{abuf_rd_ready, bbuf_rd_ready, mpu_busy, sfu_busy, m_axi_hbm1_rid,
+                         m_axi_hbm1_rlast};
+
+endmodule

@@ -1,0 +1,1 @@
+"""Whole programs on the accelerator, compared as memory images."""

@@ -1,0 +1,217 @@
+"""Random programs for tb/top: jobs in four slots of the buffers, interleaved, ordered by semaphores alone.
+
+A slot owns a quarter of each buffer and three semaphores that count the loads, computations and stores completed in it.
+A job loads its operands, computes, and stores; its loads wait until the slot's last store is done. Jobs of different
+slots have no order, so that all units overlap. Every job is self-contained: it reads nothing that an earlier program
+left in the buffers.
+
+HBM (offsets from the region's base): program, FP16 inputs, FP32 channel parameters, results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.config import Config
+from models.isa import Buffer, Layout, Opcode, Precision, SfuOp, encode
+from models.scheduler import Windows
+
+SLOTS = 4
+REGION_BYTES = 1 << 17
+INPUT, PARAMETERS, RESULT = 0x6000, 0x10000, 0x12000
+SLOT_RESULT = (REGION_BYTES - RESULT) // SLOTS // 64 * 64
+KINDS = ("copy", "linear", "matmul", "special", "attention")
+
+
+def region_image(rng: np.random.Generator) -> np.ndarray:
+    """Fresh uint8[REGION_BYTES]: normal FP16 inputs, normal FP32 parameters, random bytes elsewhere."""
+    image = rng.integers(0, 256, REGION_BYTES, dtype=np.uint8)
+    image[INPUT:PARAMETERS] = rng.normal(0, 1.5, (PARAMETERS - INPUT) // 2).astype(np.float16).view(np.uint8)
+    image[PARAMETERS:RESULT] = rng.normal(0, 1, (RESULT - PARAMETERS) // 4).astype(np.float32).view(np.uint8)
+    return image
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions as uint8[count, 64], HBM address of the first, and the windows to set."""
+
+    instructions: np.ndarray
+    base: int
+    windows: Windows
+
+    @property
+    def length(self) -> int:
+        return len(self.instructions)
+
+
+class Slot:
+    """Emits the instructions of jobs in one slot."""
+
+    def __init__(self, number: int, config: Config, rng: np.random.Generator, base: int) -> None:
+        self.number, self.rng, self.base = number, rng, base
+        self.a, self.b, self.v = (number * size // SLOTS for size in (config.abuf, config.bbuf, config.vbuf))
+        self.p, self.r = number * config.pbuf // SLOTS, number * config.rbuf // SLOTS
+        self.loads = self.computed = self.stores = 0
+        self.load_sem, self.compute_sem, self.store_sem = (8 * number + i for i in (1, 2, 3))
+        self.out: list[np.ndarray] = []
+
+    def r_(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int) -> None:
+        """Load rows from a random place of the inputs (or parameters) with a random stride."""
+        first, last = (PARAMETERS, RESULT) if buffer == Buffer.P else (INPUT, PARAMETERS)
+        pitch = -(-units // 2) * 32
+        stride = pitch + 32 * self.r_(0, 4)
+        span = (rows - 1) * stride + pitch
+        address = self.base + first + 32 * self.r_(0, (last - first - span) // 32)
+        self.loads += 1
+        self.out.append(encode(Opcode.LOAD, hbm_addr=address, rows=rows, row_units=units, hbm_stride=stride,
+                               buffer=buffer, base=base,
+                               row_step=row_step, unit_step=unit_step, signal=self.load_sem, wait0_sem=self.store_sem,
+                               wait0_val=self.stores, tag=self.number))
+
+    def compute(self, opcode: Opcode, **fields: int) -> None:
+        """A GEMM or SFU operation after all loads and computations so far."""
+        waits = dict(wait0_sem=self.load_sem, wait0_val=self.loads, wait2_sem=self.compute_sem, wait2_val=self.computed)
+        self.computed += 1
+        self.out.append(encode(opcode, signal=self.compute_sem, tag=self.number, **waits, **fields))
+
+    def store(self, base: int, rows: int, units: int, row_step: int) -> None:
+        """Store rows into the slot's results."""
+        pitch = -(-units // 2) * 32
+        stride = pitch + 32 * self.r_(0, 2)
+        span = (rows - 1) * stride + pitch
+        offset = RESULT + self.number * SLOT_RESULT + 32 * self.r_(0, (SLOT_RESULT - span) // 32)
+        self.stores += 1
+        self.out.append(encode(Opcode.STORE, hbm_addr=self.base + offset, rows=rows, row_units=units, hbm_stride=stride,
+                               buffer=Buffer.V,
+                               base=base, row_step=row_step, unit_step=1, signal=self.store_sem,
+                               wait0_sem=self.load_sem,
+                               wait0_val=self.loads, wait1_sem=self.compute_sem, wait1_val=self.computed,
+                               tag=self.number))
+
+    def copy(self) -> None:
+        rows, units = self.r_(1, 12), self.r_(1, 20)
+        step = units + self.r_(0, 3)
+        self.load(Buffer.V, self.v, rows, units, step, 1)
+        self.store(self.v, rows, units, step)
+
+    def panel(self, buffer: Buffer, base: int, rows: int, groups: int) -> int:
+        """Load a panel (rows x k groups); returns its step."""
+        step = rows + self.r_(0, 2)
+        self.load(buffer, base, rows, groups, 1, step)
+        return step
+
+    def linear(self) -> None:
+        """LayerNorm or quantisation into INT8, GEMM with row scale and channel parameters."""
+        m, k, n = self.r_(1, 24), 8 * self.r_(1, 8), self.r_(1, 24)
+        groups = -(-k // 16)
+        self.load(Buffer.V, self.v, m, k // 8, k // 8, 1)
+        self.load(Buffer.P, 4 * self.p, -(-max(n, k) // 8), 4, 4, 1)
+        a_step = m | 1
+        self.compute(Opcode.SFU, op=self.rng.choice([SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU]), rows=m, cols=k,
+                     x_base=self.v,
+                     x_step=k // 8, dst=Buffer.A, d_base=self.a, d_row=1, d_unit=a_step, rbuf_base=self.r,
+                     imm0=int(np.float32(1 / k).view(np.uint32)), imm1=int(np.float32(1e-6).view(np.uint32)))
+        b_step = self.panel(Buffer.B, self.b, n, groups)
+        fp32 = self.r_(0, 1)
+        width = -(-n // 8) * (1 + fp32)
+        out = self.v + 200
+        self.compute(Opcode.GEMM, precision=Precision.INT8, out_fp32=fp32, row_scale=1, col_affine=self.r_(0, 1), m=m,
+                     n=n, k=k, batch=1,
+                     a_base=self.a, a_step=a_step, b_base=self.b, b_step=b_step, o_base=out, o_step=width,
+                     rbuf_base=self.r,
+                     pbuf_base=self.p)
+        self.store(out, m, width, width)
+
+    def matmul(self) -> None:
+        """GEMM on loaded operands, any precision, layout, batch and tails."""
+        precision = self.r_(0, 1)
+        layout = self.r_(0, 1) if precision else 0
+        m, n, k, batch = self.r_(1, 20), self.r_(1, 20), self.r_(1, 40), self.r_(1, 3)
+        groups = -(-k // (8 if precision else 16))
+        wide = -(-n // 8)
+        a_step, a_batch, b_batch = m + self.r_(0, 2), self.r_(0, 4), self.r_(0, 4)
+        # One load for all products, which may overlap: loads under way together must not write the same unit.
+        self.load(Buffer.A, self.a, 1, (groups - 1) * a_step + m + (batch - 1) * a_batch, 0, 1)
+        if layout == Layout.NK:
+            b_step = n + self.r_(0, 2)
+            span = (groups - 1) * b_step + n
+        else:
+            b_step = wide + self.r_(0, 2)
+            span = (k - 1) * b_step + wide
+        self.load(Buffer.B, self.b, 1, span + (batch - 1) * b_batch, 0, 1)
+        self.load(Buffer.P, 4 * self.p, wide, 4, 4, 1)
+        fp32 = self.r_(0, 1)
+        width = wide * (1 + fp32)
+        self.compute(Opcode.GEMM, precision=precision, b_layout=layout, out_fp32=fp32, col_affine=self.r_(0, 1), m=m,
+                     n=n, k=k, batch=batch,
+                     a_base=self.a, a_step=a_step, a_batch=a_batch, b_base=self.b, b_step=b_step, b_batch=b_batch,
+                     o_base=self.v,
+                     o_step=width, o_batch=m * width, pbuf_base=self.p)
+        self.store(self.v, m * batch, width, width)
+
+    def special(self) -> None:
+        """One SFU operation from vbuf to vbuf."""
+        op = SfuOp(self.r_(1, 5))
+        rows, cols = self.r_(1, 18), self.r_(1, 70)
+        wide = -(-cols // 8)
+        fp16 = self.r_(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0
+        affine = self.r_(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL) else 0
+        units = wide if fp16 or op in (SfuOp.SOFTMAX, SfuOp.RESIDUAL) else -(-cols // 16)
+        self.load(Buffer.V, self.v, rows, wide, wide, 1)
+        self.load(Buffer.V, self.v + 170, rows, wide, wide, 1)
+        self.load(Buffer.P, 4 * self.p, wide, 4, 4, 1)
+        imm0 = np.float32(1 / cols if op == SfuOp.LAYERNORM else 1.4427 * 0.3).view(np.uint32)
+        self.compute(Opcode.SFU, op=op, out_fp16=fp16, affine=affine, rows=rows, cols=cols, x_base=self.v, x_step=wide,
+                     y_base=self.v + 170,
+                     y_step=wide, dst=Buffer.V, d_base=self.v + 340, d_row=units, d_unit=1, pbuf_base=self.p,
+                     rbuf_base=self.r,
+                     imm0=int(imm0), imm1=int(np.float32(1e-5).view(np.uint32)))
+        self.store(self.v + 340, rows, units, units)
+
+    def attention(self) -> None:
+        """Scores in FP32, softmax into abuf, product with V (KN) scaled by rows."""
+        m, tokens, dim = self.r_(1, 16), self.r_(1, 24), self.r_(1, 24)
+        groups, wide, dim_wide = -(-dim // 8), -(-tokens // 8), -(-dim // 8)
+        a_step = self.panel(Buffer.A, self.a, m, groups)
+        b_step = self.panel(Buffer.B, self.b, tokens, groups)
+        values = self.b + 256
+        self.load(Buffer.B, values, tokens, dim_wide, dim_wide, 1)
+        self.compute(Opcode.GEMM, precision=Precision.FP16, out_fp32=1, m=m, n=tokens, k=dim, batch=1, a_base=self.a,
+                     a_step=a_step,
+                     b_base=self.b, b_step=b_step, o_base=self.v, o_step=2 * wide)
+        scores = self.a + 256
+        p_step = m | 1
+        self.compute(Opcode.SFU, op=SfuOp.SOFTMAX, x_fp32=1, rows=m, cols=tokens, x_base=self.v, x_step=2 * wide,
+                     dst=Buffer.A,
+                     d_base=scores, d_row=1, d_unit=p_step, rbuf_base=self.r,
+                     imm0=int(np.float32(1.4427 * 0.2).view(np.uint32)))
+        self.compute(Opcode.GEMM, precision=Precision.FP16, b_layout=Layout.KN, row_scale=1, m=m, n=dim, k=tokens,
+                     batch=1, a_base=scores,
+                     a_step=p_step, b_base=values, b_step=dim_wide, o_base=self.v + 200, o_step=dim_wide,
+                     rbuf_base=self.r)
+        self.store(self.v + 200, m, dim_wide, dim_wide)
+
+
+def windows_of(base: int) -> Windows:
+    """Windows of a region: everything in front of the results is read, results are written."""
+    return Windows((base, base + RESULT), (base + RESULT, base + REGION_BYTES))
+
+
+def random_program(rng: np.random.Generator, config: Config, base: int, jobs: int,
+                   kinds: tuple[str, ...] = KINDS) -> Program:
+    """`jobs` jobs of random kinds, their instructions interleaved at random (each slot's in order), and END."""
+    slots = [Slot(i, config, rng, base) for i in range(SLOTS)]
+    for index in range(jobs):
+        getattr(slots[index % SLOTS], str(kinds[index % len(kinds)] if index < len(kinds) else rng.choice(kinds)))()
+    queues = [list(s.out) for s in slots]
+    program = []
+    while any(queues):
+        queue = queues[int(rng.choice([i for i, q in enumerate(queues) if q]))]
+        program.append(queue.pop(0))
+    program.append(encode(Opcode.END))
+    return Program(np.stack(program), base, windows_of(base))
