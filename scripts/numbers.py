@@ -63,6 +63,7 @@ TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim
 
 def record() -> None:
     """Refresh bench/results from build/reports."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     for name in ("sim", "synth"):
         source = REPORTS / f"{name}.json"
         if source.exists():
