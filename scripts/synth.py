@@ -2,13 +2,14 @@
 
 Every block of BLOCKS is read with read_slang, mapped with `synth_xilinx -family xcup -flatten -noiopad -noclkbuf` in a
 process of its own, two at a time. A block's `parts` are black boxes in it: they are blocks of their own, whose cost is
-added as often as they occur. Prints a table, writes build/reports/synth.json
-(`blocks {module: {lut, ff, dsp58, bram, uram, ltp, ...}}`, parts included) and fails if any block does not synthesise.
-Logs: build/synth/<block>.log.
+added as often as they occur; so are PRIMITIVES, in every block and at a fixed cost. Prints a table, writes
+build/reports/synth.json (`blocks {module: {lut, ff, dsp58, bram, uram, ltp, ...}}`, parts included) and fails if any
+block does not synthesise. Logs: build/synth/<block>.log.
 
 lut: LUT1..LUT6 cells; lutram: distributed RAM and shift-register cells; dsp58: DSP48E2 cells (27x18 bits, where a DSP58
-has 27x24); bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between registers,
-memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each); of a block and its parts the greatest.
+has 27x24) and fvgm_dsp58; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
+registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each); of a block and its parts
+the greatest.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ CPU_LIMIT_S = 600  # processor time of one block: a busy host does not fail a bl
 FLOW = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
 SEQUENTIAL = "t:FD* t:LD* t:DSP* t:RAM* t:URAM* t:SRL* t:fvgm_*"
 SUMMED = ("lut", "ff", "dsp58", "bram", "uram", "lutram")
+# Wrappers of rtl/prim that are one hard block of the device, registers inside included.
+PRIMITIVES = {"fvgm_dsp58": {"dsp58": 1}}
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
     from pyosys import libyosys as ys
 
     files = {m.name: m.file for m in modules()}
+    declared = {m.name: m.parameters for m in modules()}
     libraries = " ".join(f"-y {p}" for p in sorted((ROOT / "rtl").iterdir()) if p.is_dir())
     overrides = " ".join(f"-G {name}={value}" for name, value in parameters.items())
-    boxes = " ".join(f"--blackboxed-module {part}" for part in block.parts)
+    boxes = " ".join(f"--blackboxed-module {part}" for part in (*block.parts, *PRIMITIVES))
     sources = " ".join(str(p) for p in [*packages(), files[block.module]])
     design = ys.Design()
     ys.run_pass(f"read_slang -I {ROOT / 'rtl/include'} {libraries} -Y .sv {overrides} {boxes} --top {block.module} "
@@ -78,6 +82,9 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
         # read_slang hands local parameters to black boxes, which synth_xilinx then refuses.
         for name in re.findall(r"\blocalparam\b[^=;]*?(\w+)\s*=", files[part].read_text()):
             ys.run_pass(f"setparam -unset {name} t:{part}", design)
+    for primitive in PRIMITIVES:
+        for name in declared[primitive]:
+            ys.run_pass(f"setparam -unset {name} t:{primitive}", design)
     ys.run_pass(FLOW, design)
     # A latch or a cell that was not mapped is an error of the RTL, not a number.
     ys.run_pass("check -mapped -assert", design)
@@ -95,7 +102,8 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
         "lut": count(r"LUT[1-6]"), "ff": count(r"FD\w+"), "dsp58": count(r"DSP\w+"),
         "bram": count(r"RAMB36\w*") + count(r"RAMB18\w*") / 2, "uram": count(r"URAM\w*"),
         "ltp": int(path[1]) if path else 0, "lutram": count(r"RAM(?!B)\w+") + count(r"SRL\w+"),
-        "latch": count(r"LD\w+"), "parts": {part: count(part) for part in block.parts},
+        "latch": count(r"LD\w+"),
+        "parts": {part: count(part) for part in (*block.parts, *PRIMITIVES) if part in block.parts or count(part)},
     }
     out.write_text(json.dumps(counts))
 
@@ -132,13 +140,13 @@ def add_parts(results: dict[str, dict[str, object]]) -> None:
         for part, number in result.get("parts", {}).items():
             if not number or "error" in result:
                 continue
-            cost = results[part]
+            cost = PRIMITIVES.get(part) or results[part]
             if "error" in cost:
                 result["error"] = f"its part {part} failed"
                 continue
             for key in SUMMED:
-                result[key] += number * cost[key]
-            result["ltp"] = max(result["ltp"], cost["ltp"])
+                result[key] += number * cost.get(key, 0)
+            result["ltp"] = max(result["ltp"], cost.get("ltp", 0))
 
 
 def main() -> int:
