@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def read(memory: np.ndarray, address: int, count: int) -> np.ndarray:
-    """uint8[count, 16]: consecutive units from `address` on, modulo the size."""
-    return memory[(address + np.arange(count)) % len(memory)]
+def read(memory: np.ndarray, address: int, count: int, stride: int = 1) -> np.ndarray:
+    """uint8[count, 16]: units `stride` apart from `address` on, modulo the size."""
+    return memory[(address + stride * np.arange(count)) % len(memory)]
 
 
-def serve_reads(valid: np.ndarray, address: np.ndarray, banks: int, count: int) -> np.ndarray:
+def serve_reads(valid: np.ndarray, address: np.ndarray, stride: np.ndarray, banks: int, count: int) -> np.ndarray:
     """bool[ports]: read ports that find all their banks free of lower ports that are served (where valid: served)."""
     ready = np.ones(len(valid), bool)
     used: set[int] = set()
     for port in range(len(valid)):
-        mine = {int(address[port] + i) % banks for i in range(count)}
+        mine = {int(address[port] + i * stride[port]) % banks for i in range(count)}
         ready[port] = not mine & used
         if valid[port] and ready[port]:
             used |= mine

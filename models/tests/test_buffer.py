@@ -14,10 +14,12 @@ def test_served_reads_share_no_bank_and_only_conflicts_wait(banks: int) -> None:
     for _ in range(300):
         ports, count = int(rng.integers(1, 4)), int(rng.integers(1, banks + 1))
         valid, address = rng.random(ports) < 0.7, rng.integers(0, 64, ports)
-        ready = buffer.serve_reads(valid, address, banks, count)
+        stride = 2 * rng.integers(0, 32, ports) + 1
+        ready = buffer.serve_reads(valid, address, stride, banks, count)
         load = np.zeros(banks, int)
         for p in range(ports):
-            mine = np.bincount((address[p] + np.arange(count)) % banks, minlength=banks)
+            mine = np.bincount((address[p] + stride[p] * np.arange(count)) % banks, minlength=banks)
+            assert mine.max() == 1  # an odd stride never meets a bank twice
             assert ready[p] == (load[mine > 0].sum() == 0)
             if valid[p] and ready[p]:
                 load += mine
@@ -53,3 +55,4 @@ def test_writes_take_as_many_cycles_as_the_fullest_bank(banks: int) -> None:
 def test_read_wraps() -> None:
     memory = np.arange(8 * 16, dtype=np.uint8).reshape(8, 16)
     assert (buffer.read(memory, 7, 2) == memory[[7, 0]]).all()
+    assert (buffer.read(memory, 6, 3, stride=3) == memory[[6, 1, 4]]).all()

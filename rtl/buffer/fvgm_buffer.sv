@@ -4,10 +4,11 @@
 // modulo Units. A read of a unit in the cycle in which it is written returns the old unit; one
 // cycle later, the new.
 //
-// Read port p: rd_addr_i[p] names the first of ReadUnits consecutive units, which need not be
-// aligned; rd_data_o[p][i] is unit rd_addr_i[p] + i, two cycles after the accepted request, and
-// stays until the next data of this port. Ports that share a bank are served lowest index first,
-// others in the same cycle.
+// Read port p: rd_addr_i[p] names the first of ReadUnits units, which need not be aligned;
+// rd_data_o[p][i] is unit rd_addr_i[p] + i * rd_stride_i[p], two cycles after the accepted request,
+// and stays until the next data of this port. The units of a request must lie in different banks: an
+// odd stride always does that (1: consecutive units). Ports that share a bank are served lowest
+// index first, others in the same cycle.
 // Write port p: unit i of wr_data_i[p] goes to wr_addr_i[p][i] where wr_mask_i[p][i]. Per bank the
 // lowest port, then the lowest unit goes first; a port remembers which of its units are written and
 // is ready in the cycle in which the last one is.
@@ -32,6 +33,7 @@ module fvgm_buffer #(
   input  logic [ReadPorts-1:0]                     rd_valid_i,
   output logic [ReadPorts-1:0]                     rd_ready_o,
   input  logic [ReadPorts-1:0][AddrBits-1:0]       rd_addr_i,
+  input  logic [ReadPorts-1:0][AddrBits-1:0]       rd_stride_i,
   output logic [ReadPorts-1:0][ReadUnits-1:0][127:0] rd_data_o,
 
   input  logic [WritePorts-1:0]                    wr_valid_i,
@@ -119,28 +121,32 @@ module fvgm_buffer #(
     else written_q <= written_d;
   end
 
-  // Reads: a port covers ReadUnits banks from its own first bank on.
-  logic [ReadPorts-1:0][BankBits-1:0] rd_bank, rotate_q;
-  logic [ReadPorts-1:0][RowBits-1:0] rd_row;
+  // Reads: bank and row of each unit, and the banks that a port needs.
+  logic [ReadPorts-1:0][ReadUnits-1:0][BankBits-1:0] rd_bank, select_q;
+  logic [ReadPorts-1:0][ReadUnits-1:0][RowBits-1:0] rd_row;
+  logic [ReadPorts-1:0][Banks-1:0] rd_banks;
   logic [ReadPorts-1:0] rd_take, rd_pending_q;
   logic [Banks-1:0] bank_re;
   logic [Banks-1:0][RowBits-1:0] bank_rd_row;
   logic [Banks-1:0][127:0] bank_rd_data;
 
   for (genvar p = 0; p < ReadPorts; p++) begin : gen_rd_port
-    assign rd_bank[p] = rd_addr_i[p][BankBits-1:0];
-    assign rd_row[p] = rd_addr_i[p][UnitBits-1:BankBits];
+    for (genvar i = 0; i < ReadUnits; i++) begin : gen_rd_unit
+      assign {rd_row[p][i], rd_bank[p][i]} = UnitBits'(rd_addr_i[p])
+                                             + UnitBits'(i) * UnitBits'(rd_stride_i[p]);
+    end
   end
 
   always_comb begin
+    rd_banks = '0;
+    for (int unsigned p = 0; p < ReadPorts; p++) begin
+      for (int unsigned i = 0; i < ReadUnits; i++) rd_banks[p][rd_bank[p][i]] = 1'b1;
+    end
     rd_ready_o = '1;
     rd_take = '0;
     for (int unsigned p = 0; p < ReadPorts; p++) begin
       for (int unsigned q = 0; q < p; q++) begin
-        if (rd_take[q] && (32'(BankBits'(rd_bank[p] - rd_bank[q])) < ReadUnits ||
-                           32'(BankBits'(rd_bank[q] - rd_bank[p])) < ReadUnits)) begin
-          rd_ready_o[p] = 1'b0;
-        end
+        if (rd_take[q] && (rd_banks[p] & rd_banks[q]) != '0) rd_ready_o[p] = 1'b0;
       end
       rd_take[p] = rd_valid_i[p] && rd_ready_o[p];
     end
@@ -149,14 +155,10 @@ module fvgm_buffer #(
   always_comb begin
     bank_re = '0;
     bank_rd_row = '0;
-    if (|rd_valid_i) begin
-      for (int unsigned b = 0; b < Banks; b++) begin
-        for (int unsigned p = 0; p < ReadPorts; p++) begin
-          if (rd_take[p] && 32'(BankBits'(BankBits'(b) - rd_bank[p])) < ReadUnits) begin
-            bank_re[b] = 1'b1;
-            bank_rd_row[b] = bank_rd_row[b] | (rd_row[p] + RowBits'(BankBits'(b) < rd_bank[p]));
-          end
-        end
+    for (int unsigned p = 0; p < ReadPorts; p++) begin
+      if (rd_take[p]) begin
+        bank_re = bank_re | rd_banks[p];
+        for (int unsigned i = 0; i < ReadUnits; i++) bank_rd_row[rd_bank[p][i]] = rd_row[p][i];
       end
     end
   end
@@ -181,10 +183,10 @@ module fvgm_buffer #(
     if (!rst_ni) rd_pending_q <= '0;
     else rd_pending_q <= rd_take;
     for (int unsigned p = 0; p < ReadPorts; p++) begin
-      if (rd_take[p]) rotate_q[p] <= rd_bank[p];
+      if (rd_take[p]) select_q[p] <= rd_bank[p];
       if (rd_pending_q[p]) begin
         for (int unsigned i = 0; i < ReadUnits; i++) begin
-          rd_data_o[p][i] <= bank_rd_data[BankBits'(rotate_q[p] + BankBits'(i))];
+          rd_data_o[p][i] <= bank_rd_data[select_q[p][i]];
         end
       end
     end
@@ -195,7 +197,7 @@ module fvgm_buffer #(
     always_comb begin
       unused_addr = 1'b0;
       for (int unsigned p = 0; p < ReadPorts; p++) begin
-        unused_addr ^= ^rd_addr_i[p][AddrBits-1:UnitBits];
+        unused_addr ^= ^{rd_addr_i[p][AddrBits-1:UnitBits], rd_stride_i[p][AddrBits-1:UnitBits]};
       end
       for (int unsigned p = 0; p < WritePorts; p++) begin
         for (int unsigned u = 0; u < WriteUnits; u++) begin
@@ -206,6 +208,9 @@ module fvgm_buffer #(
   end
 
   `include "fvgm_assert.svh"
+  for (genvar p = 0; p < ReadPorts; p++) begin : gen_assert_rd
+    `FVGM_ASSERT(UnitsInDifferentBanks, rd_valid_i[p] |-> $countones(rd_banks[p]) == ReadUnits)
+  end
   for (genvar p = 0; p < WritePorts; p++) begin : gen_assert
     `FVGM_ASSERT(WriteHeld, wr_valid_i[p] && !wr_ready_o[p] |=> wr_valid_i[p] &&
                  $stable(wr_mask_i[p]) && $stable(wr_addr_i[p]))

@@ -46,6 +46,7 @@ module fvgm_pbuf #(
       .rd_valid_i(rd_valid_i[p]),
       .rd_ready_o(rd_ready[p]),
       .rd_addr_i({2'b00, rd_addr_i[p], 2'b00}),
+      .rd_stride_i(20'd1),
       .rd_data_o(rd_data_o[p]),
       .wr_valid_i,
       .wr_ready_o(wr_ready[p]),

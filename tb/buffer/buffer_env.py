@@ -40,12 +40,12 @@ class Shape:
 
 
 class BufferItem(uvm_sequence_item):
-    """A read (of `address[0]`) or a write (`mask` and `address` per unit, data uint8[units, 16]) after `gap` cycles."""
+    """A read (from `address[0]` on, units `stride` apart) or a write (`mask` and `address` per unit, data uint8[units, 16]) after `gap` cycles."""
 
     def __init__(self, name: str, address: np.ndarray, mask: np.ndarray | None = None, data: np.ndarray | None = None,
-                 gap: int = 0) -> None:
+                 gap: int = 0, stride: int = 1) -> None:
         super().__init__(name)
-        self.address, self.mask, self.data, self.gap = address, mask, data, gap
+        self.address, self.mask, self.data, self.gap, self.stride = address, mask, data, gap, stride
 
 
 class BufferSequence(uvm_sequence):
@@ -78,7 +78,8 @@ class BufferSequence(uvm_sequence):
             address &= ~3
         gap = int(rng.integers(1, 5)) if rng.random() < self.gaps else 0
         if not self.write:
-            return BufferItem("read", address, gap=gap)
+            odd = 1 if rng.random() < 0.5 else int(rng.integers(shape.units // 2)) * 2 + 1
+            return BufferItem("read", address, gap=gap, stride=odd if shape.kind == 0 else 1)
         data = rng.integers(0, 256, (count, 16), dtype=np.uint8)
         if shape.kind == 2:
             data[:, 4:] = 0
@@ -129,6 +130,8 @@ class BufferDriver(uvm_driver):
                 await ClockCycles(clk, item.gap)
             address = sum(int(a) << 20 * i for i, a in enumerate(item.address))
             self.pins["addr"].set(self.port, address)
+            if not self.write_port:
+                self.pins["stride"].set(self.port, item.stride)
             if self.write_port:
                 self.pins["mask"].set(self.port, sum(int(m) << i for i, m in enumerate(item.mask)))
                 self.pins["data"].set(self.port, int.from_bytes(item.data.tobytes(), "little"))
@@ -163,7 +166,8 @@ class BufferMonitor(uvm_monitor):
                      "rd_ready": self._bits(ready, s.read_ports),
                      "wr_valid": self._bits(int(dut.wr_valid_i.value), s.write_ports),
                      "wr_ready": self._bits(int(dut.wr_ready_o.value), s.write_ports),
-                     "rd_addr": self._fields(int(dut.rd_addr_i.value), s.read_ports)}
+                     "rd_addr": self._fields(int(dut.rd_addr_i.value), s.read_ports),
+                     "rd_stride": self._fields(int(dut.rd_stride_i.value), s.read_ports)}
             if cycle["wr_valid"].any():
                 writers = s.write_ports * s.write_units
                 shape = (s.write_ports, s.write_units)
@@ -233,24 +237,25 @@ class BufferScoreboard(uvm_subscriber):
                 self.fail(f"port {port} read {got.hex() or 'nothing'}, model {expected.tobytes().hex()}")
 
     def _reads(self, cycle: dict[str, Any]) -> None:
-        s, valid, address = self.shape, cycle["rd_valid"], cycle["rd_addr"] % self.shape.units
+        s, valid, address, stride = self.shape, cycle["rd_valid"], cycle["rd_addr"] % self.shape.units, cycle["rd_stride"]
         ready = np.ones(s.read_ports, bool)
         if s.kind == 0:
-            ready = buffer.serve_reads(valid, address, s.banks, s.read_units)
+            ready = buffer.serve_reads(valid, address, stride, s.banks, s.read_units)
         if (valid & (ready != cycle["rd_ready"])).any():
             self.fail(f"read ports ready {cycle['rd_ready']}, model {ready}")
         self.due.append({})
         for port in np.flatnonzero(valid & ready):
-            units = (address[port] + np.arange(s.read_units)) % s.units
+            units = (address[port] + stride[port] * np.arange(s.read_units)) % s.units
             if self.known[units].all() and not cycle["reset"]:
                 self.due[-1][port] = self.memory[units].copy()
-            self.coverage.sample("cp_wrap", bool(units[-1] < units[0]))
+            self.coverage.sample("cp_wrap", bool(address[port] + stride[port] * (s.read_units - 1) >= s.units))
             self.coverage.sample("cp_read_after_write", bool(self.last_written & set(units.tolist())))
             if s.kind == 0:
                 self.coverage.sample("cp_align", bool(units[0] % s.read_units == 0))
+                self.coverage.sample("cp_stride", "one" if stride[port] == 1 else "more")
         if s.kind == 0 and s.read_ports > 1 and valid.sum() > 1:
             self.coverage.sample("cp_read_conflict", bool((valid & ~ready).any()))
-        self.reading = {int(u) for p in np.flatnonzero(valid & ready) for u in address[p] + np.arange(s.read_units)}
+        self.reading = {int(u) for p in np.flatnonzero(valid & ready) for u in address[p] + stride[p] * np.arange(s.read_units)}
 
     def _writes(self, cycle: dict[str, Any]) -> None:
         self.last_written = set()
@@ -302,6 +307,7 @@ def _coverage(s: Shape, run: str) -> Coverage:
     points.point("cp_partial", (False, True) if s.write_units > 1 else (False,), 10)
     if s.kind == 0:
         points.point("cp_align", (False, True), 10)
+        points.point("cp_stride", ("one", "more"), 10)
     if s.kind == 0 and s.read_ports > 1:
         points.point("cp_read_conflict", (False, True), 10)
     if s.kind < 2:
@@ -316,7 +322,8 @@ class BufferEnv(uvm_env):
 
     def build_phase(self) -> None:
         s, dut = ConfigDB().get(self, "", "SHAPE"), cocotb.top
-        reads = {"valid": _Pins(dut.rd_valid_i, 1), "addr": _Pins(dut.rd_addr_i, 20)}
+        reads = {"valid": _Pins(dut.rd_valid_i, 1), "addr": _Pins(dut.rd_addr_i, 20),
+                 "stride": _Pins(dut.rd_stride_i, 20)}
         writes = {"valid": _Pins(dut.wr_valid_i, 1), "addr": _Pins(dut.wr_addr_i, 20 * s.write_units),
                   "mask": _Pins(dut.wr_mask_i, s.write_units), "data": _Pins(dut.wr_data_i, 128 * s.write_units)}
         self.ports: list[tuple[uvm_sequencer, BufferDriver]] = []

@@ -1,7 +1,7 @@
 // Test top of rtl/buffer: the buffer, pbuf or rbuf (Kind 0, 1, 2) behind ports of one shape.
 //
 // A unit is 128 bits; with rbuf it is a word in the lowest 32. With pbuf, ReadUnits is 4 and a read
-// address counts quarters and is a multiple of 4.
+// address counts quarters and is a multiple of 4. Strides are the buffer's alone.
 module fvgm_buffer_tb #(
   parameter int unsigned Kind       = 0,
   parameter int unsigned Units      = 256,
@@ -17,6 +17,7 @@ module fvgm_buffer_tb #(
   input  logic [ReadPorts-1:0]               rd_valid_i,
   output logic [ReadPorts-1:0]               rd_ready_o,
   input  logic [ReadPorts*20-1:0]            rd_addr_i,
+  input  logic [ReadPorts*20-1:0]            rd_stride_i,
   output logic [ReadPorts*ReadUnits*128-1:0] rd_data_o,
 
   input  logic [WritePorts-1:0]                wr_valid_i,
@@ -31,7 +32,7 @@ module fvgm_buffer_tb #(
       .Units(Units), .Banks(Banks), .ReadUnits(ReadUnits), .ReadPorts(ReadPorts),
       .WriteUnits(WriteUnits), .WritePorts(WritePorts)
     ) u_dut (
-      .clk_i, .rst_ni, .rd_valid_i, .rd_ready_o, .rd_addr_i, .rd_data_o,
+      .clk_i, .rst_ni, .rd_valid_i, .rd_ready_o, .rd_addr_i, .rd_stride_i, .rd_data_o,
       .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
     );
   end else if (Kind == 1) begin : gen_pbuf
