@@ -1,4 +1,7 @@
-"""DSP-E, the arithmetic unit of the mpu array, bit-exact and step by step; the RTL is rtl/dspe/fvgm_dspe.sv.
+"""DSP-E, the arithmetic unit of the mpu array, bit-exact; the RTL is rtl/dspe/.
+
+`State` and `step` are the plain unit (fvgm_dspe), step by step. `tile` and `passes` are the array of chains
+(fvgm_dspe_array): what a tile's sums are, and how many passes a step of eight k takes.
 
 A step is an outer product: INT8 2x2 of signed bytes, FP16 1x2. INT8 sums are int32. An FP16 sum is the exact fixed-point
 integer of docs/numerics.md (unit 2^-48, 96 bits two's complement) with sticky flags. Everything works on arrays of units: the leading
@@ -95,3 +98,42 @@ def drain_bits(state: State, precision: Precision) -> tuple[np.ndarray, ...]:
         raise ValueError("dspe: no step with `last` yet, the drain register is undefined")
     d = state.drain
     return (d.int8,) if precision == Precision.INT8 else (d.hi, d.lo, d.flags)
+
+
+DEPTH = 8  # k of a step of an array of chains
+ROW_WINDOW, COL_WINDOW = 16, 13  # exponents that an aligned operand of a row, of a column holds
+
+
+def tile(a: np.ndarray, b: np.ndarray, precision: Precision) -> tuple[np.ndarray, ...]:
+    """Sums of a tile: lines of rows a uint16[L, K], columns b uint16[C, K], as the ports a_i and b_i hold them.
+
+    INT8 (line l holds rows 2l and 2l + 1 in its low and high bytes): (int32[2L, C],). FP16: (hi, lo, flags), each
+    [L, C], as in `State`: exact for K up to 2^14.
+    """
+    a, b = np.asarray(a, np.uint16), np.asarray(b, np.uint16)
+    if precision == Precision.INT8:
+        rows = np.stack([a & 0xFF, a >> 8], 1).reshape(2 * len(a), -1).astype(np.uint8).view(np.int8).astype(np.int64)
+        cols = (b & 0xFF).astype(np.uint8).view(np.int8).astype(np.int64)
+        return ((rows @ cols.T).astype(np.int32),)
+    hi, lo, flags = fp16_product(a, b.T[None])
+    hi, lo, flags = hi.sum(1), lo.sum(1), np.bitwise_or.reduce(flags, 1)
+    hi = hi + (lo >> HALF_BITS)
+    return (hi << (64 - HALF_BITS)) >> (64 - HALF_BITS), lo & _LOW, flags
+
+
+def classes(x: np.ndarray, window: int) -> np.ndarray:
+    """Class of each operand of lines uint16[..., 8]: how many windows it lies below its line's greatest; -1 if it adds
+    nothing (zero, infinity, NaN)."""
+    x = np.asarray(x, np.int64)
+    field = (x >> 10) & 31
+    exponent = np.where(field == 31, 0, np.maximum(field, 1) - 1)
+    below = (exponent.max(-1, keepdims=True) - exponent) // window
+    return np.where((field == 31) | (x & 0x7FFF == 0), -1, below)
+
+
+def passes(a: np.ndarray, b: np.ndarray, precision: Precision) -> int:
+    """Passes of one step, a uint16[L, 8], b uint16[C, 8]: pairs of classes that rows and columns have; at least 1."""
+    if precision == Precision.INT8:
+        return 1
+    rows, cols = (len(np.unique(c[c >= 0])) or 1 for c in (classes(a, ROW_WINDOW), classes(b, COL_WINDOW)))
+    return rows * cols

@@ -36,11 +36,11 @@ module fvgm_dspe
     precision_e precision;
   } step_t;
 
-  typedef enum logic [1:0] {KindFinite, KindNan, KindInf} kind_e;
+  typedef enum logic [1:0] {ProductFinite, ProductNan, ProductInf} product_kind_e;
 
   // Product of two FP16: (-1)^sign * sig * 2^shift in units of 2^-48; sig is 0 unless finite.
   typedef struct packed {
-    kind_e kind;
+    product_kind_e kind;
     logic sign;
     logic [5:0] shift;
     logic [21:0] sig;
@@ -61,9 +61,9 @@ module fvgm_dspe
     // Exponent field 0 stands for the same power of two as 1, without the hidden bit.
     p.shift = 6'(x[14:10]) + 6'(y[14:10]) - 6'(!x_sub) - 6'(!y_sub);
     p.sig = 22'({!x_sub, x[9:0]}) * 22'({!y_sub, y[9:0]});
-    p.kind = KindFinite;
+    p.kind = ProductFinite;
     if (x_top || y_top) begin
-      p.kind = (x_nan || y_nan || x_zero || y_zero) ? KindNan : KindInf;
+      p.kind = (x_nan || y_nan || x_zero || y_zero) ? ProductNan : ProductInf;
       p.sig = '0;
     end
     return p;
@@ -108,7 +108,7 @@ module fvgm_dspe
   logic [1:0][Half-1:0] mag_lo_q;
   logic [1:0][31:0] mag_hi_q;
   logic [1:0] sign_q;
-  kind_e [1:0] kind_q;
+  product_kind_e [1:0] kind_q;
   logic [1:0][Half-1:0] acc_lo_q, acc_hi_q;
   logic [1:0][2:0] flags_q;
   lane_t [1:0] drain_q;
@@ -169,8 +169,8 @@ module fvgm_dspe
                          + Half'(sum_lo(step2_q.first, acc_lo_q[c], mag_lo_q[c], sign_q[c])
                                  >> Half);
           flags_q[c] <= (step2_q.first ? 3'd0 : flags_q[c])
-                        | {kind_q[c] == KindNan, kind_q[c] == KindInf && !sign_q[c],
-                           kind_q[c] == KindInf && sign_q[c]};
+                        | {kind_q[c] == ProductNan, kind_q[c] == ProductInf && !sign_q[c],
+                           kind_q[c] == ProductInf && sign_q[c]};
         end
       end
     end

@@ -1,4 +1,4 @@
-// DSP-E: latency and result format.
+// DSP-E: sizes, latencies, formats of operands and results.
 package fvgm_dspe_pkg;
 
   // Cycles from a step with last_i to its result in drain_o.
@@ -16,5 +16,42 @@ package fvgm_dspe_pkg;
     logic ninf;
     logic [DspeAccBits-1:0] acc;
   } lane_t;
+
+  // Chain of DSP-E (fvgm_dspe_chain).
+  localparam int unsigned DspeDepth = 8;          // k of one step, DSP58 of a chain
+  localparam int unsigned DspeRowBits = 27;       // operand of rows: port A or D of a DSP58
+  localparam int unsigned DspeColBits = 24;       // operand of columns: port B
+  localparam int unsigned DspeSigBits = 12;       // FP16 significand with sign
+  localparam int unsigned DspeRowWindow = DspeRowBits - DspeSigBits + 1;  // exponents that fit: 16
+  localparam int unsigned DspeColWindow = DspeColBits - DspeSigBits + 1;  // 13
+  localparam int unsigned DspeSumBits = 53;       // sum of eight products of aligned operands
+  localparam int unsigned DspeSumShift = DspeRowWindow + DspeColWindow - 2;
+  localparam int unsigned DspeClasses = 3;        // exponents 0..29 in windows of 13
+  localparam int unsigned DspeAlignLatency = 5;   // cycles from fvgm_dspe_align's input to slot 0
+  localparam int unsigned DspeChainLatency = 11;  // cycles from slot 0 to drain_o
+
+  typedef enum logic [1:0] {KindNormal, KindZero, KindInf, KindNan} kind_e;
+
+  // What an FP16 operand is, beside its integer (0 for all but KindNormal). INT8: all 0.
+  typedef struct packed {
+    logic sign;
+    kind_e kind;
+  } kind_t;
+
+  // {nan, pinf, ninf} that products of eight pairs of operands add to a sum.
+  function automatic logic [2:0] special(kind_t [DspeDepth-1:0] x, kind_t [DspeDepth-1:0] y);
+    logic [2:0] flags;
+    flags = '0;
+    for (int unsigned k = 0; k < DspeDepth; k++) begin
+      if (x[k].kind == KindNan || y[k].kind == KindNan
+          || (x[k].kind == KindInf && y[k].kind == KindZero)
+          || (x[k].kind == KindZero && y[k].kind == KindInf)) flags[2] = 1'b1;
+      else if (x[k].kind == KindInf || y[k].kind == KindInf) begin
+        if (x[k].sign == y[k].sign) flags[1] = 1'b1;
+        else flags[0] = 1'b1;
+      end
+    end
+    return flags;
+  endfunction
 
 endpackage
