@@ -1,4 +1,5 @@
-"""Command line: compile a checkpoint into program.bin, weights.bin and map.json, and state what it costs.
+"""Command line: compile a checkpoint into program.bin, weights.bin and map.json, and state what it costs (also in
+build/reports/compile.json, docs/reports.md).
 
     python -m compiler workloads/latte_small --config sim --out build/latte
     python -m compiler latte-1 --random-weights --config v80 --captions 120 --out build/latte1
@@ -25,6 +26,7 @@ from models.config import Config, ConfigError
 from models.isa import Unit
 
 HBM_BASE = 0x40_0000_0000
+REPORT = Path(__file__).resolve().parents[1] / "build" / "reports" / "compile.json"
 
 
 def peak(op: Op, config: Config) -> int:
@@ -32,32 +34,34 @@ def peak(op: Op, config: Config) -> int:
     return config.int8_macs if op.precision == "int8" else config.fp16_macs
 
 
-def summary(compiled: Compiled, seconds: float) -> dict[str, object]:
-    """Instruction count, bytes and ideal cycles of a program."""
-    a = compiled.assembled
+def summary(compiled: Compiled, checkpoint: str, seconds: float) -> dict[str, object]:
+    """Instruction count, bytes and ideal cycles of a program: the keys of compile.json (docs/reports.md)."""
+    a, d = compiled.assembled, compiled.dims
     macs = {kind: sum(o.macs for o in compiled.ops if o.kind == kind) for kind in ("linear", "attention")}
     busy = {unit.name.lower(): int(a.cycles[a.unit == unit].sum()) for unit in Unit}
     algorithm = sum(o.macs / peak(o, compiled.config) for o in compiled.ops)
     return {
-        "config": compiled.config.name, "instructions": compiled.instructions, "program_bytes": int(a.code.size),
-        "weight_bytes": compiled.weight_bytes, "hbm_bytes": compiled.hbm.end - compiled.hbm.base,
-        "bytes_moved": int(a.moved.sum()), "macs": macs, "peak_cycles": int(algorithm), "unit_cycles": busy,
-        "ideal_cycles": int(a.estimate), "buffer_peak": compiled.peak, "seconds": round(seconds, 2),
+        "checkpoint": checkpoint, "config": compiled.config.name, "blocks": len(compiled.blocks), "heads": d.heads,
+        "head_dim": d.head_dim, "frames": d.frames, "positions": d.positions, "captions": compiled.captions,
+        "instructions": compiled.instructions,
+        "unit_instructions": {unit.name.lower(): int((a.unit == unit).sum()) for unit in Unit},
+        "program_bytes": int(a.code.size), "weight_bytes": compiled.weight_bytes,
+        "hbm_bytes": compiled.hbm.end - compiled.hbm.base, "bytes_moved": int(a.moved.sum()), "macs": macs,
+        "peak_cycles": int(algorithm), "unit_cycles": busy, "ideal_cycles": int(a.estimate),
+        "buffer_peak": compiled.peak, "wall_seconds": round(seconds, 2),
     }
 
 
-def print_summary(console: Console, compiled: Compiled, info: dict[str, object]) -> None:
+def print_summary(console: Console, info: dict[str, object]) -> None:
     """The table that a person reads."""
-    a, d = compiled.assembled, compiled.dims
-    units = Table(title=f"{compiled.config.name}: {len(compiled.blocks)} blocks, "
-                        f"hidden {d.hidden} = {d.heads} x {d.head_dim}, "
-                        f"{d.frames} x {d.positions} tokens, {compiled.captions} caption tokens")
+    units = Table(title=f"{info['config']}: {info['blocks']} blocks, "
+                        f"hidden {info['heads'] * info['head_dim']} = {info['heads']} x {info['head_dim']}, "
+                        f"{info['frames']} x {info['positions']} tokens, {info['captions']} caption tokens")
     for column in ("unit", "instructions", "ideal cycles", "share of the program's time"):
         units.add_column(column, justify="left" if column == "unit" else "right")
-    for unit in Unit:
-        mine = a.unit == unit
-        busy = int(a.cycles[mine].sum())
-        units.add_row(unit.name, f"{int(mine.sum()):,}", f"{busy:,}", f"{busy / max(1, a.estimate):.1%}")
+    for unit, busy in info["unit_cycles"].items():
+        units.add_row(unit.upper(), f"{info['unit_instructions'][unit]:,}", f"{busy:,}",
+                      f"{busy / max(1, info['ideal_cycles']):.1%}")
     console.print(units)
     table = Table(show_header=False)
     table.add_column("what")
@@ -68,7 +72,7 @@ def print_summary(console: Console, compiled: Compiled, info: dict[str, object])
             ("MACs, linear", f"{info['macs']['linear']:,}"), ("MACs, attention", f"{info['macs']['attention']:,}"),
             ("cycles at peak (MACs only)", f"{info['peak_cycles']:,}"),
             ("ideal cycles of the program, one core", f"{info['ideal_cycles']:,}"),
-            ("compile time", f"{info['seconds']:.1f} s")]
+            ("compile time", f"{info['wall_seconds']:.1f} s")]
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -97,6 +101,7 @@ def main() -> int:
     parser.add_argument("--captions", type=int, help="caption tokens (default 20; latte-1 120)")
     parser.add_argument("--layer", type=int, help="only the pair of blocks of this layer")
     parser.add_argument("--random-weights", action="store_true", help="random weights of the checkpoint's sizes")
+    parser.add_argument("--report", type=Path, default=REPORT, help="JSON report (default build/reports/compile.json)")
     args = parser.parse_args()
     console, start = Console(), time.monotonic()
     try:
@@ -116,11 +121,14 @@ def main() -> int:
     except (CompileError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    info = summary(compiled, time.monotonic() - start)
-    print_summary(console, compiled, info)
     if args.out:
         (args.out / "program.bin").write_bytes(np.ascontiguousarray(compiled.assembled.code).tobytes())
+    info = summary(compiled, "latte-1" if latte_1 else Path(args.checkpoint).name, time.monotonic() - start)
+    print_summary(console, info)
+    if args.out:
         (args.out / "map.json").write_text(json.dumps(memory_map(compiled) | {"summary": info}, indent=1))
+    args.report.parent.mkdir(parents=True, exist_ok=True)
+    args.report.write_text(json.dumps(info, indent=1) + "\n")
     return 0
 
 

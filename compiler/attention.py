@@ -72,16 +72,16 @@ def spatial_sizes(low: Lowering, keys: int, queries: int) -> tuple[int, int, boo
     c, hu = low.config, low.head_units
     score_units, p_units = 2 * ceil_div(keys, 8), ceil_div(keys, 8)
     for copies in (2, 1):
-        for rows in sorted({min(queries, r) for r in (4 * c.fp16_rows, 2 * c.fp16_rows, c.fp16_rows, 8, 1)},
+        for rows in sorted({min(queries, r) for r in (2 * low.row_step, low.row_step, low.row_step // 2, 8, 1)},
                            reverse=True):
-            if rows < min(queries, c.fp16_rows) and copies == 2:
+            if rows < min(queries, low.row_step // 2) and copies == 2:
                 continue
             for heads in range(low.dims.heads, 0, -1):
                 total = heads * rows
                 if low.dims.heads % heads:
                     continue
                 if (copies * total * (score_units + hu) < c.vbuf and copies * (total | 1) * (hu + p_units) < c.abuf
-                        and copies * heads * hu * (2 * keys + 1) < c.bbuf and copies * total <= c.rbuf):
+                        and copies * heads * (hu * (keys + 1) + low.value_units * keys) < c.bbuf and copies * total <= c.rbuf):
                     return heads, rows, copies == 1
     raise CompileError(f"attention over {keys} keys does not fit the buffers of configuration {c.name}")
 
@@ -90,26 +90,26 @@ def temporal_sizes(low: Lowering) -> tuple[int, bool]:
     """(positions at a time, whether only one such tile fits) for attention over the frames, two of them if they fit."""
     c, d, hu = low.config, low.dims, low.head_units
     score_units, p_units = 2 * ceil_div(d.frames, 8), ceil_div(d.frames, 8)
-    most = max(1, 8 * c.fp16_rows // d.frames)
+    most = max(1, 4 * low.row_step // d.frames)
     for copies in (2, 1):
         for count in range(min(most, d.positions), 0, -1):
             rows = d.heads * count * d.frames
             if (copies * rows * (score_units + hu) < c.vbuf and copies * (rows | 1) * (hu + p_units) < c.abuf
-                    and copies * hu * (2 * rows + 1) < c.bbuf and copies * rows <= c.rbuf):
+                    and copies * (hu * (rows + 1) + low.value_units * rows) < c.bbuf and copies * rows <= c.rbuf):
                 return count, copies == 1
     raise CompileError(f"attention over {d.frames} frames does not fit the buffers of configuration {c.name}")
 
 
 def _load_keys(low: Lowering, tag: int, planes: Planes, heads: range, part: Part) -> Keys:
     """K as panels (one per head) and V as rows, of some heads."""
-    hu, count = low.head_units, planes.k[heads[0]].rows(part)[1]
+    hu, vu, count = low.head_units, low.value_units, planes.k[heads[0]].rows(part)[1]
     step = count | 1
-    k, v = low.b.alloc(len(heads) * hu * step), low.b.alloc(len(heads) * count * hu)
+    k, v = low.b.alloc(len(heads) * hu * step), low.b.alloc(len(heads) * count * vu)
     for i, head in enumerate(heads):
         one = ((i, i + 1),)
         low.load(tag, planes.k[head], part, Buffer.B, k, k.base + i * hu * step, units=hu, row_step=1, unit_step=step,
                  into=one)
-        low.load(tag, planes.v[head], part, Buffer.B, v, v.base + i * count * hu, units=hu, row_step=hu, into=one)
+        low.load(tag, planes.v[head], part, Buffer.B, v, v.base + i * count * vu, units=hu, row_step=vu, into=one)
     return Keys(k, v, count, step, hu * step)
 
 
@@ -138,7 +138,7 @@ def _softmax(low: Lowering, tag: int, scores: Block, rows: int, cols: int) -> tu
 
 def spatial_attention(low: Lowering, tags: Tags, planes: Planes, key_sets: list[tuple[Part, list[Part]]]) -> None:
     """Queries tile by tile against shared keys: `key_sets` are (keys, tiles of the queries that see them)."""
-    hu, e, group = low.head_units, low.dims.head_dim, planes.group
+    hu, vu, e, group = low.head_units, low.value_units, low.dims.head_dim, planes.group
     low.set_tight(planes.tight)
     low.b.tight = planes.tight
     for key_part, tiles in key_sets:
@@ -164,7 +164,7 @@ def spatial_attention(low: Lowering, tags: Tags, planes: Planes, key_sets: list[
                     Opcode.GEMM, tags.context, [(p, None), (inverse, None), (keys.v, None)], [(out, None)],
                     precision=int(Precision.FP16), b_layout=int(Layout.KN), row_scale=1, m=m, n=e, k=keys.count,
                     batch=group,
-                    a_base=p.base, a_step=p_step, a_batch=m, b_base=keys.v.base, b_step=hu, b_batch=keys.count * hu,
+                    a_base=p.base, a_step=p_step, a_batch=m, b_base=keys.v.base, b_step=vu, b_batch=keys.count * vu,
                     o_base=out.base, o_step=group * hu, o_batch=hu, rbuf_base=inverse.base)
                 low.a.free(p)
                 low.r.free(inverse)
@@ -176,7 +176,7 @@ def spatial_attention(low: Lowering, tags: Tags, planes: Planes, key_sets: list[
 
 def temporal_attention(low: Lowering, tags: Tags, planes: Planes, tiles: list[Part]) -> None:
     """All heads of a tile of positions at once, as a batch of products over (head, position)."""
-    hu, e, d = low.head_units, low.dims.head_dim, low.dims
+    hu, vu, e, d = low.head_units, low.value_units, low.dims.head_dim, low.dims
     heads, f = range(d.heads), d.frames
     score_units = 2 * ceil_div(f, 8)
     low.set_tight(planes.tight)
@@ -187,12 +187,12 @@ def temporal_attention(low: Lowering, tags: Tags, planes: Planes, tiles: list[Pa
         # As one panel over all heads: column n of (head, position) is unit (head * count + position) * frames + n.
         total = d.heads * rows
         k_step = total | 1
-        k, v = low.b.alloc(hu * k_step), low.b.alloc(total * hu)
+        k, v = low.b.alloc(hu * k_step), low.b.alloc(total * vu)
         for head in heads:
             one = ((head, head + 1),)
             low.load(tags.transfer, planes.k[head], tile, Buffer.B, k, k.base + head * rows, units=hu, row_step=1,
                      unit_step=k_step, into=one)
-            low.load(tags.transfer, planes.v[head], tile, Buffer.B, v, v.base + head * rows * hu, units=hu, row_step=hu,
+            low.load(tags.transfer, planes.v[head], tile, Buffer.B, v, v.base + head * rows * vu, units=hu, row_step=vu,
                      into=one)
         scores = low.v.alloc(total * score_units)
         low.program.emit(
@@ -209,8 +209,8 @@ def temporal_attention(low: Lowering, tags: Tags, planes: Planes, tiles: list[Pa
             low.program.emit(
                 Opcode.GEMM, tags.context, [(p, None), (inverse, None), (v, None)], [(out, ((head, head + 1),))],
                 precision=int(Precision.FP16), b_layout=int(Layout.KN), row_scale=1, m=f, n=e, k=f, batch=count,
-                a_base=p.base + head * rows, a_step=p_step, a_batch=f, b_base=v.base + head * rows * hu, b_step=hu,
-                b_batch=f * hu, o_base=out.base + head * hu, o_step=d.heads * hu, o_batch=f * d.heads * hu,
+                a_base=p.base + head * rows, a_step=p_step, a_batch=f, b_base=v.base + head * rows * vu, b_step=vu,
+                b_batch=f * vu, o_base=out.base + head * hu, o_step=d.heads * hu, o_batch=f * d.heads * hu,
                 rbuf_base=inverse.base + head * rows)
         low.a.free(p)
         low.b.free(v)

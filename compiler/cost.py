@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.config import Config
-from models.isa import Layout, Opcode, Precision, SfuOp
-from models.mpu import BLOCK_STEPS, TAIL_BLOCKS
+from models.dspe import DEPTH
+from models.isa import Opcode, Precision, SfuOp
 
 LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 80}
 # Passes over a row, INT8 out and FP16 out.
@@ -25,41 +25,13 @@ def _column(fields: list[dict[str, int]], rows: np.ndarray, name: str) -> Column
     return np.array([fields[r].get(name, 0) for r in rows], np.int64)
 
 
-def gemm_cycles(m: Column, n: Column, k: Column, batch: Column, precision: Column, layout: Column,
-                config: Config) -> Column:
-    """Cycles of a command: the longest of the array's steps, the reads of operand blocks, and the drained rows.
-
-    Vectorised `ideal_cycles`, `load_cycles` and `drain_cycles` of models/mpu.py.
-    """
-    int8 = precision == Precision.INT8
-    tile = np.where(int8, config.int8_rows, config.fp16_rows)
-    block = np.where(int8, BLOCK_STEPS[Precision.INT8], BLOCK_STEPS[Precision.FP16])
-    kn = ~int8 & (layout == Layout.KN)
-    full, rest = k // block, k % block
-    last = np.where(rest > 0, rest, block)  # steps of the last block
-    before = np.where(rest > 0, full, full - 1)  # blocks in front of it
-    width = config.tile_cols
-    wide, narrow = n // width, n % width
-
-    def tile_load(reads_a: Column, columns: Column | int, first: bool) -> Column:
-        reads_b = -(-columns // config.bbuf_port)
-        body = np.maximum(reads_a, np.where(kn, block, reads_b))
-        tail_b = np.where(kn, last, reads_b)
-        tail = np.maximum(reads_a, tail_b)
-        if not first:
-            tail = np.where(before + 1 >= TAIL_BLOCKS, tail_b, tail)
-        return before * body + tail
-
-    load = np.zeros_like(m)
-    for count, rows in ((m // tile, tile), (np.minimum(m % tile, 1), m % tile)):
-        reads_a = -(-rows // config.abuf_port)
-        first = np.where(wide > 0, tile_load(reads_a, width, True), tile_load(reads_a, narrow, True))
-        more = np.maximum(wide - 1, 0) * tile_load(reads_a, width, False)
-        more += np.where((wide > 0) & (narrow > 0), tile_load(reads_a, narrow, False), 0)
-        load += count * (first + more)
-    n_tiles = -(-n // width)
-    steps = -(-m // tile) * n_tiles * k
-    return batch * np.maximum(np.maximum(steps, load), m * n_tiles)
+def gemm_cycles(m: Column, n: Column, k: Column, batch: Column, precision: Column, config: Config) -> Column:
+    """Cycles of a command: the vectorised `ideal_cycles` of models/mpu.py."""
+    tile = np.where(precision == Precision.INT8, config.int8_rows, config.fp16_rows)
+    depth = -(-k // DEPTH)
+    rest = m % tile
+    column = m // tile * np.maximum(depth, tile) + np.where(rest > 0, np.maximum(depth, rest), 0)
+    return batch * -(-n // config.tile_cols) * column
 
 
 def sfu_cycles(op: Column, rows: Column, cols: Column, out_fp16: Column) -> Column:
@@ -85,8 +57,7 @@ def table(opcodes: list[Opcode], fields: list[dict[str, int]], config: Config) -
         if opcode in (Opcode.LOAD, Opcode.STORE):
             busy[rows] = get("rows") * -(-get("row_units") // 2)
         elif opcode == Opcode.GEMM:
-            busy[rows] = gemm_cycles(get("m"), get("n"), get("k"), get("batch"), get("precision"), get("b_layout"),
-                                     config)
+            busy[rows] = gemm_cycles(get("m"), get("n"), get("k"), get("batch"), get("precision"), config)
         else:
             busy[rows] = sfu_cycles(get("op"), get("rows"), get("cols"), get("out_fp16"))
     return busy, latency

@@ -235,4 +235,4 @@ def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
 def _most(low: Lowering, *weights: Weight) -> int:
     """Rows of a tile when weights stay in bbuf; more when they stream, so that a tile's products last longer than the
     stream."""
-    return (2 if low.stays(*weights) else 8) * low.config.int8_rows
+    return (2 if low.stays(*weights) else 8) * low.row_step

@@ -23,6 +23,7 @@ from models.config import Config
 from models.isa import Buffer, Layout, Opcode, Precision, SfuOp
 
 MAX_ROW_UNITS = (1 << 16) - 1
+MIN_ROWS = 32  # of a tile, where they fit: instructions stay few
 
 
 def bits(value: float) -> int:
@@ -119,6 +120,9 @@ class Lowering:
         d = self.dims
         self.head_units = ceil_div(d.head_dim, 8)
         self.head_pad = 8 * self.head_units
+        # Rows by which tiles grow: whole tiles of the array.
+        self.row_step = round_up(MIN_ROWS, self.config.int8_rows)
+        self.value_units = self.head_units | 1  # step of V's rows in bbuf: odd, as KN wants it
         self.wide = d.heads * self.head_pad  # channels of a row of concatenated heads, each head padded to whole units
         self.x_units = ceil_div(d.hidden, 8)
         self.x_stride = round_up(2 * d.hidden, 64)
@@ -312,8 +316,8 @@ class Lowering:
         `per_row` are units of v, a or r that one row takes. Falls back to one tile at a time, then to fewer rows.
         """
         pools = {"v": self.v, "a": self.a, "r": self.r}
-        step = self.config.int8_rows
-        choices = list(range(round_up(most, step), 0, -step)) + [r for r in (8, 4, 2, 1) if r < step]
+        step = self.row_step
+        choices = list(range(round_up(most, step), 0, -step)) + [r for r in (16, 8, 4, 2, 1) if r < step]
         for copies in (2, 1):
             for rows in choices:
                 if rows < step and copies == 2:
@@ -334,7 +338,7 @@ class Lowering:
         """The tokens frame by frame, at most `rows` at a time."""
         d = self.dims
         count = ceil_div(d.positions, rows)
-        rows = min(rows, round_up(ceil_div(d.positions, count), min(rows, self.config.int8_rows)))
+        rows = min(rows, round_up(ceil_div(d.positions, count), min(rows, self.row_step)))
         starts = range(0, d.positions, rows)
         return [((p, min(p + rows, d.positions)), (f, f + 1)) for f in range(d.frames) for p in starts]
 

@@ -80,7 +80,7 @@ class Driver:
     def check_config(self, config: Config) -> None:
         """DriverError when the hardware is another configuration than `config`."""
         array, queue = self.fields("config_array"), self.fields("config_queue")
-        found = {"dsp_rows": array["dsp_rows"], "dsp_cols": array["dsp_cols"], **queue}
+        found = {"chain_rows": array["chain_rows"], **queue}
         found |= {name: self.read(f"config_{name}") for name in ("abuf", "bbuf", "vbuf", "pbuf", "rbuf")}
         for name, value in found.items():
             if value != getattr(config, name):

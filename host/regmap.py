@@ -27,7 +27,7 @@ class Register(NamedTuple):
 REGISTERS: dict[str, Register] = {
     "id": Register(0x000, {"value": Field(0, 32, "r", 0x4d475646)}),
     "version": Register(0x004, {"value": Field(0, 32, "r", 0x10000)}),
-    "config_array": Register(0x008, {"dsp_rows": Field(0, 16, "r", None), "dsp_cols": Field(16, 16, "r", None)}),
+    "config_array": Register(0x008, {"chain_rows": Field(0, 16, "r", None)}),
     "config_abuf": Register(0x00C, {"value": Field(0, 32, "r", None)}),
     "config_bbuf": Register(0x010, {"value": Field(0, 32, "r", None)}),
     "config_vbuf": Register(0x014, {"value": Field(0, 32, "r", None)}),

@@ -27,8 +27,7 @@ class Config:
 
     name: str
     cores: int
-    dsp_rows: int
-    dsp_cols: int
+    chain_rows: int
     abuf: int
     bbuf: int
     vbuf: int
@@ -43,33 +42,38 @@ class Config:
             value = getattr(self, field.name)
             if field.name != "name" and (not isinstance(value, int) or value < 1):
                 raise ConfigError(f"configuration {self.name}: {field.name} is {value!r}, must be a positive integer")
-        if self.dsp_rows % 8 or self.dsp_cols % 4:
-            raise ConfigError(f"configuration {self.name}: dsp_rows must be a multiple of 8 and dsp_cols of 4")
+        if self.chain_rows > 32:
+            raise ConfigError(f"configuration {self.name}: chain_rows is {self.chain_rows}, must be at most 32")
+
+    @property
+    def dsp58(self) -> int:
+        """DSP58 of the array of one core: chain_rows x 8 chains of 8."""
+        return 64 * self.chain_rows
 
     @property
     def int8_rows(self) -> int:
         """Rows (M) of an INT8 output tile."""
-        return 2 * self.dsp_rows
+        return 4 * self.chain_rows
 
     @property
     def fp16_rows(self) -> int:
         """Rows (M) of an FP16 output tile."""
-        return self.dsp_rows
+        return 2 * self.chain_rows
 
     @property
     def tile_cols(self) -> int:
         """Columns (N) of an output tile, both precisions."""
-        return 2 * self.dsp_cols
+        return 8
 
     @property
     def abuf_port(self) -> int:
         """Units that the mpu reads from abuf per cycle."""
-        return max(2, self.dsp_rows // 8)
+        return 4 * self.chain_rows
 
     @property
     def bbuf_port(self) -> int:
         """Units that the mpu reads from bbuf per cycle."""
-        return max(2, self.dsp_cols // 4)
+        return self.tile_cols
 
     @property
     def vbuf_port(self) -> int:
@@ -79,17 +83,17 @@ class Config:
     @property
     def int8_macs(self) -> int:
         """Peak INT8 MACs per cycle of one core."""
-        return 4 * self.dsp_rows * self.dsp_cols
+        return 4 * self.dsp58
 
     @property
     def fp16_macs(self) -> int:
         """Peak FP16 MACs per cycle of one core."""
-        return 2 * self.dsp_rows * self.dsp_cols
+        return 2 * self.dsp58
 
     def rtl_parameters(self) -> dict[str, int]:
         """SystemVerilog parameters of fvgm_core; a block takes the subset that it declares."""
         return {
-            "DspRows": self.dsp_rows, "DspCols": self.dsp_cols,
+            "ChainRows": self.chain_rows,
             "ABufUnits": self.abuf, "BBufUnits": self.bbuf, "VBufUnits": self.vbuf,
             "PBufEntries": self.pbuf, "RBufWords": self.rbuf,
             "QueueDepth": self.queue_depth, "AxiSlots": self.axi_slots, "BurstBeats": self.burst_beats,

@@ -158,7 +158,7 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
         ("a_batch", 20, "units between products of A"),
         ("b_base", 20, "bbuf: NK: unit of (column n, k group g) is b_base + batch*b_batch + g*b_step + n; "
                        "KN: unit of (k, columns 8j..8j+7) is b_base + batch*b_batch + k*b_step + j"),
-        ("b_step", 20, "units between k groups (NK) or between k (KN) of B"),
+        ("b_step", 20, "units between k groups (NK) or between k (KN, odd: eight of them lie in eight banks) of B"),
         ("b_batch", 20, "units between products of B"),
         ("o_base", 20, "vbuf: columns 8j.. of row r: FP16 at o_base + batch*o_batch + r*o_step + j, FP32 at ... + 2j"),
         ("o_step", 20, "units between rows of the result"),

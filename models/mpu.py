@@ -11,13 +11,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models import numerics
+from models import dspe, numerics
 from models.config import UNIT_BYTES, Config
 from models.isa import Layout, Precision
 
 GROUP = 8  # columns of one pbuf entry and of one FP16 unit
-BLOCK_STEPS = {Precision.INT8: 16, Precision.FP16: 8}  # k of one unit, and of one operand block
-TAIL_BLOCKS = 4  # least blocks of a tile at which the last A block is kept for the next tile of the same rows
+UNIT_K = {Precision.INT8: 16, Precision.FP16: 8}  # k of one unit
 
 
 class GemmError(ValueError):
@@ -30,6 +29,8 @@ def _check(fields: Mapping[str, int], images: Mapping[str, tuple[np.ndarray, int
             raise GemmError(f"GEMM.{name} is {fields[name]}, must be at least 1")
     if fields["precision"] == Precision.INT8 and fields["b_layout"] == Layout.KN:
         raise GemmError("GEMM.b_layout is KN, which FP16 alone has")
+    if fields["b_layout"] == Layout.KN and fields["b_step"] % 2 == 0:
+        raise GemmError(f"GEMM.b_step is {fields['b_step']}, must be odd with KN")
     for name, (image, size) in images.items():
         if image.nbytes != size:
             raise GemmError(f"{name} has {image.nbytes} bytes, the configuration says {size}")
@@ -123,31 +124,21 @@ def _tile_rows(fields: Mapping[str, int], config: Config) -> int:
     return config.int8_rows if fields["precision"] == Precision.INT8 else config.fp16_rows
 
 
-def ideal_cycles(fields: Mapping[str, int], config: Config) -> int:
-    """Steps of the array: one per k of every tile, leftover tiles as whole ones."""
+def steps(fields: Mapping[str, int], config: Config) -> int:
+    """Steps of the array: one per eight k of every tile, leftover tiles and k as whole ones. Those of one pass each."""
     tiles = -(-fields["m"] // _tile_rows(fields, config)) * -(-fields["n"] // config.tile_cols)
-    return fields["batch"] * tiles * fields["k"]
-
-
-def load_cycles(fields: Mapping[str, int], config: Config) -> int:
-    """Cycles that the loader needs for the operand blocks of the command, A and B side by side (rtl/mpu/fvgm_mpu_walk)."""
-    precision = Precision(fields["precision"])
-    block, tile = BLOCK_STEPS[precision], _tile_rows(fields, config)
-    full, rest = divmod(fields["k"], block)
-    steps = [block] * full + [rest] * bool(rest)
-    kn = precision == Precision.FP16 and fields["b_layout"] == Layout.KN
-    total = 0
-    for m0 in range(0, fields["m"], tile):
-        reads_a = -(-min(tile, fields["m"] - m0) // config.abuf_port)
-        for n0 in range(0, fields["n"], config.tile_cols):
-            reads_b = -(-min(config.tile_cols, fields["n"] - n0) // config.bbuf_port)
-            blocks = [max(reads_a, s if kn else reads_b) for s in steps]
-            if n0 and len(steps) >= TAIL_BLOCKS:
-                blocks[-1] = steps[-1] if kn else reads_b
-            total += sum(blocks)
-    return fields["batch"] * total
+    return fields["batch"] * tiles * -(-fields["k"] // dspe.DEPTH)
 
 
 def drain_cycles(fields: Mapping[str, int], config: Config) -> int:
     """Cycles that the drain needs: one per row of every tile."""
     return fields["batch"] * fields["m"] * -(-fields["n"] // config.tile_cols)
+
+
+def ideal_cycles(fields: Mapping[str, int], config: Config) -> int:
+    """Cycles for which a command occupies the array when no step takes several passes: a tile's steps, or its rows in the
+    drain if these are more."""
+    tile, depth = _tile_rows(fields, config), -(-fields["k"] // dspe.DEPTH)
+    full, rest = divmod(fields["m"], tile)
+    column = full * max(depth, tile) + (max(depth, rest) if rest else 0)
+    return fields["batch"] * -(-fields["n"] // config.tile_cols) * column

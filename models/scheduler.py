@@ -53,7 +53,8 @@ def _illegal_field(opcode: Opcode, f: dict[str, np.ndarray]) -> np.ndarray:
         return (f["buffer"] != Buffer.V) | (f["unit_step"] != 1)
     if opcode == Opcode.GEMM:
         fp16 = f["precision"] == Precision.FP16
-        return (~fp16 & (f["b_layout"] == Layout.KN)) | (fp16 & (f["k"] > FP16_MAX_K))
+        kn = f["b_layout"] == Layout.KN
+        return (~fp16 & kn) | (fp16 & ((f["k"] > FP16_MAX_K) | (kn & (f["b_step"] % 2 == 0))))
     if opcode == Opcode.SFU:
         op = f["op"]
         scaled = (op == SfuOp.LAYERNORM) | (op == SfuOp.QUANT) | (op == SfuOp.GELU)

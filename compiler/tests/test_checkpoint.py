@@ -95,9 +95,13 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_command_line(tmp_path: Path) -> None:
     folder = small.write_checkpoint(tmp_path / "good", D)
     out = tmp_path / "out"
-    done = command(str(folder), "--config", "tiny", "--captions", "5", "--out", str(out))
+    done = command(str(folder), "--config", "tiny", "--captions", "5", "--out", str(out), "--report", str(out / "report.json"))
     assert done.returncode == 0, done.stderr
     memory_map = json.loads((out / "map.json").read_text())
+    summary = json.loads((out / "report.json").read_text())
+    assert summary == memory_map["summary"] and summary["instructions"] == memory_map["instructions"]
+    assert sum(summary["unit_instructions"].values()) == summary["instructions"] - 1
+    assert summary["peak_cycles"] <= summary["unit_cycles"]["mpu"] <= summary["ideal_cycles"]
     assert (out / "program.bin").stat().st_size == 64 * memory_map["instructions"]
     compiled = compile_blocks(SafetensorsCheckpoint(folder), configs.load("tiny"), 5, base=memory_map["base"])
     image = compiled.memory()

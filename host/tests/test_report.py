@@ -49,7 +49,7 @@ def test_utilisation_counts_the_algorithm_at_its_precision() -> None:
     assert (linear["macs"], scores["macs"]) == (16 * 8 * 128, 2 * 8 * 8 * 64)
     assert linear["utilisation"] == pytest.approx(16384 / (200 * TINY.int8_macs), abs=1e-4)
     assert scores["utilisation"] == pytest.approx(8192 / (200 * TINY.fp16_macs), abs=1e-4)
-    assert out["mac_utilisation"] == pytest.approx((128 + 128) / 400, abs=1e-4)
+    assert out["mac_utilisation"] == pytest.approx((16384 / TINY.int8_macs + 8192 / TINY.fp16_macs) / 400, abs=1e-4)
     assert out["linear"]["cycles"] == out["attention"]["cycles"] == 200
     assert out["ops"][0]["bytes"] == out["bytes_moved"] == 640
 

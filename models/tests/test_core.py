@@ -160,7 +160,7 @@ def test_program_without_end_and_outside_its_window() -> None:
 
 def test_ideal_cycles_are_those_of_the_units() -> None:
     f = core.decode_program(encode(Opcode.GEMM, m=16, n=8, k=32, batch=3), 1)[0][0]
-    assert core.ideal_cycles(f, TINY) == 3 * 32 and core.unit_of(f) == Unit.MPU
+    assert core.ideal_cycles(f, TINY) == 3 * 2 * 8 and core.unit_of(f) == Unit.MPU
     f = core.decode_program(encode(Opcode.LOAD, rows=4, row_units=5), 1)[0][0]
     assert core.ideal_cycles(f, TINY) == 12
 

@@ -15,7 +15,7 @@ from models.isa import Buffer, Cause, Layout, Opcode, Precision, SfuOp, decode, 
 from models.scheduler import (DeadlockError, Semaphores, Windows, check, check_many, check_program, decode_program,
                               execution_order)
 
-CONFIG = Config("edge", cores=1, dsp_rows=8, dsp_cols=4, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, queue_depth=2,
+CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, queue_depth=2,
                 axi_slots=2, burst_beats=4)
 WINDOWS = Windows(read=(0x1000, 0x3000), write=(0x2800, 0x5000))
 SIZE = {Buffer.A: CONFIG.abuf, Buffer.B: CONFIG.bbuf, Buffer.V: CONFIG.vbuf, Buffer.P: 4 * CONFIG.pbuf}
@@ -103,11 +103,12 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
                              unit_step=1 if store else r(0, 8)))
     if opcode == Opcode.GEMM:
         precision = r(0, 1)
-        return decode(encode(opcode, precision=precision, b_layout=r(0, 1) if precision else 0, out_fp32=r(0, 1),
+        layout = r(0, 1) if precision else 0
+        return decode(encode(opcode, precision=precision, b_layout=layout, out_fp32=r(0, 1),
                              row_scale=r(0, 1),
                              col_affine=r(0, 1), m=r(1, 12), n=r(1, 40), k=r(1, 50), batch=r(1, 3), a_base=r(0, 128),
                              a_step=r(0, 16),
-                             a_batch=r(0, 40), b_base=r(0, 64), b_step=r(0, 10), b_batch=r(0, 20), o_base=r(0, 160),
+                             a_batch=r(0, 40), b_base=r(0, 64), b_step=r(0, 10) | layout, b_batch=r(0, 20), o_base=r(0, 160),
                              o_step=r(0, 10),
                              o_batch=r(0, 40), rbuf_base=r(0, 24), pbuf_base=r(0, 14)))
     op = SfuOp(r(1, 5))

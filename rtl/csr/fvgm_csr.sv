@@ -8,8 +8,7 @@
 `include "fvgm_assert.svh"
 
 module fvgm_csr #(
-    parameter int unsigned DspRows     = 8,
-    parameter int unsigned DspCols     = 4,
+    parameter int unsigned ChainRows   = 1,
     parameter int unsigned ABufUnits   = 2048,
     parameter int unsigned BBufUnits   = 2048,
     parameter int unsigned VBufUnits   = 2048,
@@ -60,8 +59,7 @@ module fvgm_csr #(
   fvgm_csr_regs__out_t hw_out;
 
   always_comb begin
-    hw_in.config_array.dsp_rows.next = 16'(DspRows);
-    hw_in.config_array.dsp_cols.next = 16'(DspCols);
+    hw_in.config_array.chain_rows.next = 16'(ChainRows);
     hw_in.config_abuf.value.next = 32'(ABufUnits);
     hw_in.config_bbuf.value.next = 32'(BBufUnits);
     hw_in.config_vbuf.value.next = 32'(VBufUnits);

@@ -1068,8 +1068,7 @@ module fvgm_csr_regs (
             readback_data_var[31:0] = 32'h10000;
         end
         if(rd_mux_addr == 12'h8) begin
-            readback_data_var[15:0] = hwif_in.config_array.dsp_rows.next;
-            readback_data_var[31:16] = hwif_in.config_array.dsp_cols.next;
+            readback_data_var[15:0] = hwif_in.config_array.chain_rows.next;
         end
         if(rd_mux_addr == 12'hc) begin
             readback_data_var[31:0] = hwif_in.config_abuf.value.next;

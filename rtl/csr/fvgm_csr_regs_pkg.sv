@@ -9,15 +9,10 @@ package fvgm_csr_regs_pkg;
 
     typedef struct {
         logic [15:0] next;
-    } fvgm_csr_regs__config_array__dsp_rows__in_t;
+    } fvgm_csr_regs__config_array__chain_rows__in_t;
 
     typedef struct {
-        logic [15:0] next;
-    } fvgm_csr_regs__config_array__dsp_cols__in_t;
-
-    typedef struct {
-        fvgm_csr_regs__config_array__dsp_rows__in_t dsp_rows;
-        fvgm_csr_regs__config_array__dsp_cols__in_t dsp_cols;
+        fvgm_csr_regs__config_array__chain_rows__in_t chain_rows;
     } fvgm_csr_regs__config_array__in_t;
 
     typedef struct {

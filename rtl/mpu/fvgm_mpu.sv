@@ -1,18 +1,19 @@
-// Matrix unit: executes GEMM commands (gemm_t, docs/isa.md) on an array of DspRows x DspCols DSP-E
-// units.
+// Matrix unit: executes GEMM commands (gemm_t, docs/isa.md) on an array of ChainRows x 8 chains of
+// eight DSP-E.
 //
-//   cmd ─► queue ─► feed (walk, loader, block registers) ─► array ─► drain ─► vbuf
-//                     │ reads abuf, bbuf                               │ reads pbuf, rbuf
+//   cmd ─► queue ─► feed (walk, reads, FIFO) ─► array ─► drain ─► vbuf
+//                     │ abuf, bbuf                         │ pbuf, rbuf
 //
-// Commands overlap: while one drains, the next computes and the one after loads. done_o pulses once
+// Commands overlap: while one drains, the next computes and the one after reads. done_o pulses once
 // per command, in order, in the cycle after its last word was accepted by vbuf. All buffer reads
-// answer in exactly two cycles and are always accepted. Peak: 4 * DspRows * DspCols MACs per cycle
-// in INT8, half of it in FP16.
+// answer in exactly two cycles and are always accepted; bbuf reads are eight units
+// bbuf_rd_stride_o apart (1, or the b_step of a KN command). Peak: 256*ChainRows MACs per cycle in
+// INT8, half of it in FP16.
 //
-// stall_drain_o: the array waits because a finished tile has not left yet. stall_operand_o: it
-// waits for operands (pipeline fill, blocks with fewer steps than reads). Errors: none; the
-// scheduler has checked every field. Addresses wrap at the buffers' sizes if these are powers of
-// two.
+// clk2x_i: the double clock of the DSP58 columns, see fvgm_dspe_phase.
+// stall_drain_o: a tile's last step waits for the drain. stall_operand_o: the array waits for
+// operands (pipeline fill), or takes a step in several passes. Errors: none; the scheduler has
+// checked every field. Addresses wrap at the buffers' sizes if these are powers of two.
 `include "fvgm_assert.svh"
 
 module fvgm_mpu
@@ -20,18 +21,17 @@ module fvgm_mpu
   import fvgm_dspe_pkg::*;
   import fvgm_mpu_pkg::*;
 #(
-  parameter int unsigned DspRows = 8,
-  parameter int unsigned DspCols = 4,
+  parameter int unsigned ChainRows = 1,
   parameter int unsigned ABufUnits = 2048,
   parameter int unsigned BBufUnits = 2048,
   parameter int unsigned VBufUnits = 2048,
   parameter int unsigned PBufEntries = 64,
   parameter int unsigned RBufWords = 256,
-  localparam int unsigned PortA = (DspRows / 8 > 2) ? DspRows / 8 : 2,
-  localparam int unsigned PortB = (DspCols / 4 > 2) ? DspCols / 4 : 2,
-  localparam int unsigned PortV = DspCols / 2
+  localparam int unsigned PortA = 4 * ChainRows,
+  localparam int unsigned PortV = TileCols / 4
 ) (
   input  logic clk_i,
+  input  logic clk2x_i,
   input  logic rst_ni,
   input  logic cmd_valid_i,
   output logic cmd_ready_o,
@@ -45,7 +45,8 @@ module fvgm_mpu
   input  logic [PortA-1:0][UnitBits-1:0] abuf_rd_data_i,
   output logic bbuf_rd_valid_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr_o,
-  input  logic [PortB-1:0][UnitBits-1:0] bbuf_rd_data_i,
+  output logic [$clog2(BBufUnits)-1:0] bbuf_rd_stride_o,
+  input  logic [TileCols-1:0][UnitBits-1:0] bbuf_rd_data_i,
   output logic pbuf_rd_valid_o,
   output logic [$clog2(PBufEntries)-1:0] pbuf_rd_addr_o,
   input  logic [511:0] pbuf_rd_data_i,
@@ -59,27 +60,21 @@ module fvgm_mpu
   output logic [PortV-1:0][UnitBits-1:0] vbuf_wr_data_o
 );
 
-  if (DspRows % 8 != 0 || DspRows < 8 || DspRows > 64) begin : g_rows
-    $error("fvgm_mpu: DspRows must be a multiple of 8 from 8 to 64");
-  end
-  if (DspCols % 4 != 0 || DspCols < 4 || DspCols > 64) begin : g_cols
-    $error("fvgm_mpu: DspCols must be a multiple of 4 from 4 to 64");
-  end
-  if (DspRows % PortA != 0 || (2 * DspCols) % PortB != 0) begin : g_ports
-    $error("fvgm_mpu: a tile must be a whole number of buffer reads");
+  if (ChainRows < 1 || ChainRows > 32) begin : gen_illegal_rows
+    $error("fvgm_mpu: ChainRows must be 1 to 32");
   end
 
-  logic cmd_valid, cmd_ready, tile_valid, tile_ready, last, last_ok, step_valid, row_valid;
+  logic cmd_valid, cmd_ready, tile_valid, tile_ready;
+  logic step_valid, step_ready, step_last, last_ok, drain_valid, row_valid;
   logic feed_busy, drain_busy;
+  logic [7:0] last_rows, row;
   gemm_t cmd;
   tile_t tile;
-  step_t step;
-  precision_e row_precision;
-  logic [$clog2(2*DspRows)-1:0] row;
-  logic [DspRows-1:0][15:0] a;
-  logic [DspCols-1:0][1:0][15:0] b;
-  logic [2*DspCols-1:0][31:0] row_int;
-  lane_t [2*DspCols-1:0] row_fp;
+  precision_e step_precision, row_precision;
+  logic [2*ChainRows-1:0][DspeDepth-1:0][15:0] a;
+  logic [TileCols-1:0][DspeDepth-1:0][15:0] b;
+  logic [TileCols-1:0][31:0] row_int;
+  lane_t [TileCols-1:0] row_fp;
 
   assign busy_o = cmd_valid || feed_busy || drain_busy || done_o;
 
@@ -98,8 +93,7 @@ module fvgm_mpu
   );
 
   fvgm_mpu_feed #(
-    .DspRows(DspRows),
-    .DspCols(DspCols),
+    .ChainRows(ChainRows),
     .ABufUnits(ABufUnits),
     .BBufUnits(BBufUnits)
   ) u_feed (
@@ -116,11 +110,14 @@ module fvgm_mpu
     .abuf_rd_data_i,
     .bbuf_rd_valid_o,
     .bbuf_rd_addr_o,
+    .bbuf_rd_stride_o,
     .bbuf_rd_data_i,
+    .last_rows_o(last_rows),
     .last_ok_i(last_ok),
-    .last_o(last),
     .step_valid_o(step_valid),
-    .step_o(step),
+    .step_ready_i(step_ready),
+    .step_last_o(step_last),
+    .step_precision_o(step_precision),
     .a_o(a),
     .b_o(b),
     .busy_o(feed_busy),
@@ -129,15 +126,18 @@ module fvgm_mpu
   );
 
   fvgm_mpu_array #(
-    .DspRows(DspRows),
-    .DspCols(DspCols)
+    .ChainRows(ChainRows)
   ) u_array (
     .clk_i,
+    .clk2x_i,
     .rst_ni,
     .step_valid_i(step_valid),
-    .step_i(step),
+    .step_ready_o(step_ready),
+    .step_last_i(step_last),
+    .step_precision_i(step_precision),
     .a_i(a),
     .b_i(b),
+    .drain_valid_o(drain_valid),
     .row_valid_i(row_valid),
     .row_precision_i(row_precision),
     .row_i(row),
@@ -146,8 +146,7 @@ module fvgm_mpu
   );
 
   fvgm_mpu_drain #(
-    .DspRows(DspRows),
-    .DspCols(DspCols),
+    .ChainRows(ChainRows),
     .VBufUnits(VBufUnits),
     .PBufEntries(PBufEntries),
     .RBufWords(RBufWords)
@@ -157,8 +156,11 @@ module fvgm_mpu
     .tile_valid_i(tile_valid),
     .tile_ready_o(tile_ready),
     .tile_i(tile),
-    .last_i(last),
+    .advance_i(step_ready),
+    .last_i(step_valid && step_ready && step_last),
+    .last_rows_i(last_rows),
     .last_ok_o(last_ok),
+    .drain_valid_i(drain_valid),
     .row_valid_o(row_valid),
     .row_precision_o(row_precision),
     .row_o(row),

@@ -1,49 +1,50 @@
 // Drain of the mpu: takes finished tiles out of the array, one row per cycle, through the epilogue
 // (docs/numerics.md): FP32 conversion, row scale, column affine, FP16 or FP32 out, write into vbuf.
 //
-//   cycle 0   row chosen, rbuf and FIFO place taken     5   times row scale (or 1)
-//         1   row out of the array's multiplexer        8   times a (or 1)
-//         1   INT8 waits two cycles                    11   plus b (or -0)
-//         5   FP32                                     15   FP16, or FP32 waits two cycles
-//                                                      17   FIFO of rows, then vbuf
-// A row leaves only when the FIFO has a place for it, so no stage ever stalls. Neutral operands
-// replace bypasses: v * 1 = v and v + (-0) = v, because v is never subnormal and NaN always
-// canonical.
+//   cycle 0   row chosen, rbuf read                     8   times a of pbuf (or 1)
+//         1   row out of the array's multiplexer       11   plus b (or -0)
+//         1   INT8 waits two cycles                    15   FP16, or FP32 waits two cycles
+//         5   FP32, times row scale (or 1)             17   FIFO of rows, then vbuf
+// The array cannot wait once a tile's last step is in it. So that step is let in (last_ok_o) only
+// when the FIFO has places for all rows of the tile, and when the tile before it is so far ahead
+// (in steps that the array could take, advance_i) that its rows are out of the drain registers in
+// time. Neutral operands replace bypasses: v * 1 = v and v + (-0) = v, because v is never subnormal
+// and NaN always canonical.
 //
-// Tiles are announced (tile_*) before they are computed, in order; their column affines are fetched
-// at once into one of four slots. last_i: a tile's last step leaves the feed in this cycle.
-// last_ok_o: it may, because the array's drain registers will have been read StepLatency cycles
-// from now: they are empty, or at most that many rows are left and the FIFO has places for all of
-// them.
-//
-// DspCols: 2*DspCols lanes. Columns at and beyond N in the last group of 8 are +0, groups beyond
-// are not written. done_o pulses when the last word of a command was accepted. Latency: 18 cycles
-// from row to vbuf. Throughput: one tile row per cycle. Errors: none.
+// Tiles are announced (tile_*) before they are computed, in order. last_i: the last step of a tile of
+// last_rows_i rows goes into the array. drain_valid_i: results of the oldest tile are there.
+// Columns at and beyond N in the last group of 8 are +0. done_o pulses when the last word of a
+// command was accepted. Latency: 18 cycles from row to vbuf. Throughput: one tile row per cycle.
+// Errors: none.
+`include "fvgm_assert.svh"
+
 module fvgm_mpu_drain
   import fvgm_isa_pkg::*;
   import fvgm_fp_pkg::*;
   import fvgm_dspe_pkg::*;
   import fvgm_mpu_pkg::*;
 #(
-  parameter int unsigned DspRows = 8,
-  parameter int unsigned DspCols = 4,
+  parameter int unsigned ChainRows = 1,
   parameter int unsigned VBufUnits = 2048,
   parameter int unsigned PBufEntries = 64,
   parameter int unsigned RBufWords = 256,
-  localparam int unsigned PortV = DspCols / 2
+  localparam int unsigned PortV = TileCols / 4
 ) (
   input  logic clk_i,
   input  logic rst_ni,
   input  logic tile_valid_i,
   output logic tile_ready_o,
   input  tile_t tile_i,
+  input  logic advance_i,
   input  logic last_i,
+  input  logic [7:0] last_rows_i,
   output logic last_ok_o,
+  input  logic drain_valid_i,
   output logic row_valid_o,
   output precision_e row_precision_o,
-  output logic [$clog2(2*DspRows)-1:0] row_o,
-  input  logic [2*DspCols-1:0][31:0] row_int_i,
-  input  lane_t [2*DspCols-1:0] row_fp_i,
+  output logic [7:0] row_o,
+  input  logic [TileCols-1:0][31:0] row_int_i,
+  input  lane_t [TileCols-1:0] row_fp_i,
   output logic pbuf_rd_valid_o,
   output logic [$clog2(PBufEntries)-1:0] pbuf_rd_addr_o,
   input  logic [511:0] pbuf_rd_data_i,
@@ -59,11 +60,12 @@ module fvgm_mpu_drain
   output logic busy_o
 );
 
-  localparam int unsigned Lanes = 2 * DspCols;
-  localparam int unsigned Groups = Lanes / 8;
-  localparam int unsigned Tiles = 8;   // announced and not yet drained
-  localparam int unsigned Slots = 4;   // column affines, by the low bits of the tile's number
-  localparam int unsigned Depth = 32;  // rows between their choice and vbuf: 18 in the pipeline
+  localparam int unsigned Lanes = TileCols;
+  localparam int unsigned Tiles = 16;  // announced and not yet drained
+  // Rows between the entry of their tile's last step and vbuf: two tiles and both pipelines.
+  localparam int unsigned Depth = 2 ** $clog2(8 * ChainRows + 40);
+  localparam int unsigned PointerBits = $clog2(Depth);
+  localparam int unsigned TileBits = $clog2(Tiles);
   localparam logic [31:0] Fp32MinusZero = 32'h8000_0000;
 
   // Cycles from the choice of a row.
@@ -72,6 +74,7 @@ module fvgm_mpu_drain
   localparam int unsigned ToAddB = ToMulA + FpMulLatency;
   localparam int unsigned ToF16 = ToAddB + FpAddLatency;
   localparam int unsigned ToFifo = ToF16 + FpToF16Latency;
+  localparam int unsigned ToPbuf = ToMulA - ReadLatency;
   localparam int unsigned IntWait = AccToFpLatency - IntToFpLatency;
   localparam int unsigned ScaleWait = ToFp - ReadLatency;
 
@@ -79,126 +82,92 @@ module fvgm_mpu_drain
     logic fp16;
     logic row_scale;
     logic col_affine;
-    logic [1:0] slot;
-    logic tile_last;  // last row of its tile
   } row_t;
 
   typedef struct packed {
     logic cmd_last;
     logic out_fp32;
-    logic [7:0] cols;
+    logic [3:0] cols;
     logic [AddrBits-1:0] addr;
   } meta_t;
 
   // Announced tiles.
   tile_t tiles_q [Tiles];
-  tile_t head, fetch_tile;
-  logic unused_tile;  // each of the two uses a part
-  logic [3:0] tile_wr_q, tile_fetch_q, tile_rd_q, tile_free_q;
+  tile_t head;
+  logic [TileBits:0] tile_wr_q, tile_rd_q;
 
-  assign unused_tile = ^{head, fetch_tile};
-  assign tile_ready_o = tile_wr_q - tile_rd_q != 4'(Tiles);
-  assign head = tiles_q[tile_rd_q[2:0]];
-  assign fetch_tile = tiles_q[tile_fetch_q[2:0]];
+  assign tile_ready_o = tile_wr_q - tile_rd_q != (TileBits+1)'(Tiles);
+  assign head = tiles_q[tile_rd_q[TileBits-1:0]];
 
   always_ff @(posedge clk_i) begin
-    if (tile_valid_i && tile_ready_o) tiles_q[tile_wr_q[2:0]] <= tile_i;
+    if (tile_valid_i && tile_ready_o) tiles_q[tile_wr_q[TileBits-1:0]] <= tile_i;
   end
 
-  // Fetch of column affines: one entry of 8 channels per cycle.
-  logic fetch_open, fetch_last;
-  logic [7:0] fetch_q;
-  logic [ReadLatency-1:0] coef_valid_q;
-  logic [7:0] coef_group_q [ReadLatency];
-  logic [1:0] coef_slot_q [ReadLatency];
+  // Admission of last steps. places_q: FIFO places not promised. gap_q: steps that must pass before
+  // the next last step, so that results come no faster than rows leave.
+  logic [PointerBits:0] places_q;
+  logic [7:0] gap_q;
+  logic fifo_pop;
 
-  assign fetch_open = tile_fetch_q != tile_wr_q && tile_fetch_q - tile_free_q < 4'(Slots);
-  assign pbuf_rd_valid_o = fetch_open && fetch_tile.col_affine;
-  assign pbuf_rd_addr_o = $bits(pbuf_rd_addr_o)'(fetch_tile.pbuf_addr + 16'(fetch_q));
-  assign fetch_last = !fetch_tile.col_affine || 9'({fetch_q, 3'b0}) + 9'd8 >= 9'(fetch_tile.cols);
+  assign last_ok_o = gap_q == '0 && 32'(places_q) >= 32'(last_rows_i);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      fetch_q <= '0;
-      tile_fetch_q <= '0;
-      coef_valid_q <= '0;
+      places_q <= (PointerBits+1)'(Depth);
+      gap_q <= '0;
     end else begin
-      coef_valid_q <= {coef_valid_q[ReadLatency-2:0], pbuf_rd_valid_o};
-      if (fetch_open) begin
-        fetch_q <= fetch_last ? 8'd0 : fetch_q + 8'd1;
-        if (fetch_last) tile_fetch_q <= tile_fetch_q + 4'd1;
-      end
+      places_q <= places_q + (PointerBits+1)'(fifo_pop)
+                  - (last_i ? (PointerBits+1)'(last_rows_i) : '0);
+      if (last_i) gap_q <= last_rows_i - 8'd1;
+      else if (advance_i && gap_q != '0) gap_q <= gap_q - 8'd1;
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (pbuf_rd_valid_o) begin
-      coef_group_q[0] <= fetch_q;
-      coef_slot_q[0] <= tile_fetch_q[1:0];
-    end
-    for (int unsigned i = 1; i < ReadLatency; i++) begin
-      coef_group_q[i] <= coef_group_q[i-1];
-      coef_slot_q[i] <= coef_slot_q[i-1];
-    end
-  end
-
-  // Rows. full_q: the array's drain registers hold the head tile.
-  logic [StepLatency-2:0] last_q;
-  logic full_q, row_fire, row_last, fifo_pop;
-  logic [7:0] row_q, rows_left_q, rows_left;
+  // Rows of the oldest tile, from the cycle in which its results are there.
+  logic active_q, row_fire, row_last;
+  logic [7:0] row_q;
   logic [AddrBits-1:0] addr_q, addr;
-  logic [5:0] places_q;
 
-  assign rows_left = row_q == '0 ? head.rows : rows_left_q;
-  assign row_fire = full_q && tile_fetch_q != tile_rd_q && places_q != '0;
-  assign row_last = rows_left == 8'd1;
-  assign addr = row_q == '0 ? head.o_addr : addr_q;
-  assign last_ok_o = last_q == '0
-      && (!full_q || (row_fire && rows_left <= 8'(StepLatency) && rows_left <= 8'(places_q)));
+  assign row_fire = drain_valid_i || active_q;
+  assign row_last = row_o == head.rows - 8'd1;
+  assign row_o = drain_valid_i ? 8'd0 : row_q;
+  assign addr = drain_valid_i ? head.o_addr : addr_q;
 
   assign row_valid_o = row_fire;
   assign row_precision_o = head.precision;
-  assign row_o = $bits(row_o)'(row_q);
   assign rbuf_rd_valid_o = row_fire && head.row_scale;
-  assign rbuf_rd_addr_o = $bits(rbuf_rd_addr_o)'(head.rbuf_addr + 16'(row_q));
+  assign rbuf_rd_addr_o = $bits(rbuf_rd_addr_o)'(head.rbuf_addr + 16'(row_o));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      last_q <= '0;
-      full_q <= 1'b0;
-      row_q <= '0;
+      active_q <= 1'b0;
       tile_wr_q <= '0;
       tile_rd_q <= '0;
-      places_q <= 6'(Depth);
     end else begin
-      last_q <= {last_q[StepLatency-3:0], last_i};
-      full_q <= last_q[StepLatency-2] || (full_q && !(row_fire && row_last));
-      if (row_fire) row_q <= row_last ? 8'd0 : row_q + 8'd1;
-      if (tile_valid_i && tile_ready_o) tile_wr_q <= tile_wr_q + 4'd1;
-      if (row_fire && row_last) tile_rd_q <= tile_rd_q + 4'd1;
-      places_q <= places_q + 6'(fifo_pop) - 6'(row_fire);
+      active_q <= row_fire && !row_last;
+      if (tile_valid_i && tile_ready_o) tile_wr_q <= tile_wr_q + 1'b1;
+      if (row_fire && row_last) tile_rd_q <= tile_rd_q + 1'b1;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (row_fire) begin
+      row_q <= row_o + 8'd1;
       addr_q <= addr + head.o_step;
-      rows_left_q <= rows_left - 8'd1;
     end
   end
 
   // Control that goes with a row: index i holds what left i + 1 cycles ago.
   logic [ToFifo-1:0] valid_q;
   row_t row_pipe_q [ToAddB];
+  logic [15:0] pbuf_addr_q [ToPbuf];
+  logic unused_row;
+
+  assign unused_row = ^{row_pipe_q[ToAddB-1].fp16, row_pipe_q[ToAddB-1].row_scale};
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      valid_q <= '0;
-      tile_free_q <= '0;
-    end else begin
-      valid_q <= {valid_q[ToFifo-2:0], row_fire};
-      if (valid_q[ToAddB-1] && row_pipe_q[ToAddB-1].tile_last) tile_free_q <= tile_free_q + 4'd1;
-    end
+    if (!rst_ni) valid_q <= '0;
+    else valid_q <= {valid_q[ToFifo-2:0], row_fire};
   end
 
   always_ff @(posedge clk_i) begin
@@ -206,15 +175,21 @@ module fvgm_mpu_drain
       row_pipe_q[0] <= '{
         fp16: head.precision == PrecFp16,
         row_scale: head.row_scale,
-        col_affine: head.col_affine,
-        slot: tile_rd_q[1:0],
-        tile_last: row_last
+        col_affine: head.col_affine
       };
+      pbuf_addr_q[0] <= head.pbuf_addr;
     end
     for (int unsigned i = 1; i < ToAddB; i++) begin
       if (valid_q[i-1]) row_pipe_q[i] <= row_pipe_q[i-1];
     end
+    for (int unsigned i = 1; i < ToPbuf; i++) begin
+      if (valid_q[i-1]) pbuf_addr_q[i] <= pbuf_addr_q[i-1];
+    end
   end
+
+  // A tile's eight channels are one entry of pbuf, read for each row in time for its multiplication.
+  assign pbuf_rd_valid_o = valid_q[ToPbuf-1] && row_pipe_q[ToPbuf-1].col_affine;
+  assign pbuf_rd_addr_o = $bits(pbuf_rd_addr_o)'(pbuf_addr_q[ToPbuf-1]);
 
   // Row scale, from rbuf to the multiplier.
   logic [31:0] scale_q [ScaleWait];
@@ -241,8 +216,7 @@ module fvgm_mpu_drain
   for (genvar c = 0; c < Lanes; c++) begin : g_lane
     logic [31:0] int_q [IntWait];
     logic [31:0] from_int, from_acc, value, scaled, product, sum, coef_a, coef_b;
-    logic [31:0] a_q [Slots];
-    logic [31:0] b_q [Slots];
+    logic [31:0] b_q [FpMulLatency];
     logic [31:0] f32_q [FpToF16Latency];
     logic unused_from_int, unused_from_acc, unused_scaled, unused_product, unused_sum, unused_f16;
 
@@ -271,16 +245,14 @@ module fvgm_mpu_drain
       .valid_o(unused_scaled), .y_o(scaled)
     );
 
+    // b waits for the product.
     always_ff @(posedge clk_i) begin
-      if (coef_valid_q[ReadLatency-1] && coef_group_q[ReadLatency-1] == 8'(c / 8)) begin
-        a_q[coef_slot_q[ReadLatency-1]] <= pbuf_rd_data_i[64*(c%8)+:32];
-        b_q[coef_slot_q[ReadLatency-1]] <= pbuf_rd_data_i[64*(c%8)+32+:32];
-      end
+      b_q[0] <= pbuf_rd_data_i[64*c+32+:32];
+      for (int unsigned i = 1; i < FpMulLatency; i++) b_q[i] <= b_q[i-1];
     end
 
-    assign coef_a = row_pipe_q[ToMulA-1].col_affine ? a_q[row_pipe_q[ToMulA-1].slot] : Fp32One;
-    assign coef_b = row_pipe_q[ToAddB-1].col_affine ? b_q[row_pipe_q[ToAddB-1].slot]
-                                                    : Fp32MinusZero;
+    assign coef_a = row_pipe_q[ToMulA-1].col_affine ? pbuf_rd_data_i[64*c+:32] : Fp32One;
+    assign coef_b = row_pipe_q[ToAddB-1].col_affine ? b_q[FpMulLatency-1] : Fp32MinusZero;
 
     fvgm_fp32_mul u_mul_a (
       .clk_i, .rst_ni, .valid_i(valid_q[ToMulA-1]), .a_i(scaled), .b_i(coef_a),
@@ -310,7 +282,7 @@ module fvgm_mpu_drain
   // later. FP16 rows occupy the low half of a data entry.
   meta_t meta_q [Depth];
   logic [Lanes-1:0][31:0] data_q [Depth];
-  logic [5:0] meta_wr_q, data_wr_q, rd_q;
+  logic [PointerBits:0] meta_wr_q, data_wr_q, rd_q;
   meta_t out;
   logic [Lanes-1:0][31:0] out_data;
 
@@ -321,16 +293,16 @@ module fvgm_mpu_drain
       rd_q <= '0;
       done_o <= 1'b0;
     end else begin
-      meta_wr_q <= meta_wr_q + 6'(row_fire);
-      data_wr_q <= data_wr_q + 6'(valid_q[ToFifo-1]);
-      rd_q <= rd_q + 6'(fifo_pop);
+      meta_wr_q <= meta_wr_q + (PointerBits+1)'(row_fire);
+      data_wr_q <= data_wr_q + (PointerBits+1)'(valid_q[ToFifo-1]);
+      rd_q <= rd_q + (PointerBits+1)'(fifo_pop);
       done_o <= fifo_pop && out.cmd_last;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (row_fire) begin
-      meta_q[meta_wr_q[4:0]] <= '{
+      meta_q[meta_wr_q[PointerBits-1:0]] <= '{
         cmd_last: head.cmd_last && row_last,
         out_fp32: head.out_fp32,
         cols: head.cols,
@@ -338,34 +310,37 @@ module fvgm_mpu_drain
       };
     end
     if (valid_q[ToFifo-1]) begin
-      data_q[data_wr_q[4:0]] <= meta_q[data_wr_q[4:0]].out_fp32 ? f32 : (32 * Lanes)'(f16);
+      data_q[data_wr_q[PointerBits-1:0]] <=
+          meta_q[data_wr_q[PointerBits-1:0]].out_fp32 ? f32 : (32 * Lanes)'(f16);
     end
   end
 
-  assign out = meta_q[rd_q[4:0]];
-  assign out_data = data_q[rd_q[4:0]];
+  assign out = meta_q[rd_q[PointerBits-1:0]];
+  assign out_data = data_q[rd_q[PointerBits-1:0]];
   assign vbuf_wr_valid_o = rd_q != data_wr_q;
   assign fifo_pop = vbuf_wr_valid_o && vbuf_wr_ready_i;
-  assign busy_o = tile_wr_q != tile_rd_q || places_q != 6'(Depth);
+  assign busy_o = tile_wr_q != tile_rd_q || 32'(places_q) != Depth;
 
+  // FP16: one unit of eight columns. FP32: two of four.
   for (genvar u = 0; u < PortV; u++) begin : g_out
-    localparam int unsigned Group32 = u / 2;
     logic [UnitBits-1:0] data;
 
     always_comb begin
       data = out_data[4*u+:4];
       for (int unsigned e = 0; e < 4; e++) begin
-        if (out.out_fp32 && 8'(4 * u + e) >= out.cols) data[32*e+:32] = '0;
+        if (out.out_fp32 && 4'(4 * u + e) >= out.cols) data[32*e+:32] = '0;
       end
       for (int unsigned e = 0; e < 8; e++) begin
-        if (!out.out_fp32 && 8'(8 * u + e) >= out.cols) data[16*e+:16] = '0;
+        if (!out.out_fp32 && 4'(e) >= out.cols) data[16*e+:16] = '0;
       end
     end
 
-    assign vbuf_wr_mask_o[u] = out.out_fp32 ? 8'(8 * Group32) < out.cols
-                                            : (u < Groups) && 8'(8 * u) < out.cols;
+    assign vbuf_wr_mask_o[u] = out.out_fp32 || u == 0;
     assign vbuf_wr_addr_o[u] = $bits(vbuf_wr_addr_o[u])'(out.addr + AddrBits'(u));
     assign vbuf_wr_data_o[u] = data;
   end
+
+  `FVGM_ASSERT(RowsOutInTime, drain_valid_i |-> !active_q)
+  `FVGM_ASSERT(PlaceForRow, row_fire |-> meta_wr_q - rd_q != (PointerBits+1)'(Depth))
 
 endmodule

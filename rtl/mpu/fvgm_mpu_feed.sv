@@ -1,27 +1,25 @@
-// Feed of the mpu array: reads the operand blocks that fvgm_mpu_walk names from abuf and bbuf into
-// block registers, and gives the array one k step per cycle out of them.
+// Feed of the mpu array: reads the operands of each step that fvgm_mpu_walk names from abuf and bbuf
+// and offers them to the array.
 //
-//   walk ─► loader ─► abuf, bbuf ─► banks 0..2 (A, B), tail bank (A) ─► step ─► array
+//   walk ─► abuf, bbuf ─► FIFO of steps ─► select, mask ─► array
 //
-// Three banks of blocks go round: one computes, the others load, also for the next tile and the
-// next command. A full block takes as many cycles to read as it has steps (INT8 16, FP16 8), so the
-// array gets a step every cycle. Blocks with fewer steps than reads are limited by their reads
-// (stall_operand_o).
+// Reads run ahead: a step is read when the FIFO has a place for it, so the array gets one step per
+// cycle, across tiles and commands. Rows, columns and k that do not exist become +0: nobody has
+// written them.
 //
-// DspRows, DspCols: size of the array. A read port gives PortA (PortB) consecutive units,
-// ReadLatency cycles after the request. Rows and columns that do not exist may hold anything:
-// nobody writes them. step_* and operands are registered. last_o: the last step of a tile leaves
-// the banks in this cycle; only if last_ok_i (else stall_drain_o). Errors: none.
+// ChainRows: rows of DSP-E chains. abuf gives PortA = 4*ChainRows consecutive units, bbuf eight units
+// b_stride apart, ReadLatency cycles after the request. last_rows_o: rows of the tile whose last step
+// is offered; it is given only if last_ok_i (else stall_drain_o). tile_*: tiles are announced with
+// their first read. Latency: 4 cycles from a step's choice to the array. Errors: none.
 module fvgm_mpu_feed
   import fvgm_isa_pkg::*;
+  import fvgm_dspe_pkg::*;
   import fvgm_mpu_pkg::*;
 #(
-  parameter int unsigned DspRows = 8,
-  parameter int unsigned DspCols = 4,
+  parameter int unsigned ChainRows = 1,
   parameter int unsigned ABufUnits = 2048,
   parameter int unsigned BBufUnits = 2048,
-  localparam int unsigned PortA = (DspRows / 8 > 2) ? DspRows / 8 : 2,
-  localparam int unsigned PortB = (DspCols / 4 > 2) ? DspCols / 4 : 2
+  localparam int unsigned PortA = 4 * ChainRows
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -36,271 +34,170 @@ module fvgm_mpu_feed
   input  logic [PortA-1:0][UnitBits-1:0] abuf_rd_data_i,
   output logic bbuf_rd_valid_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr_o,
-  input  logic [PortB-1:0][UnitBits-1:0] bbuf_rd_data_i,
+  output logic [$clog2(BBufUnits)-1:0] bbuf_rd_stride_o,
+  input  logic [TileCols-1:0][UnitBits-1:0] bbuf_rd_data_i,
+  output logic [7:0] last_rows_o,
   input  logic last_ok_i,
-  output logic last_o,
   output logic step_valid_o,
-  output step_t step_o,
-  output logic [DspRows-1:0][15:0] a_o,
-  output logic [DspCols-1:0][1:0][15:0] b_o,
+  input  logic step_ready_i,
+  output logic step_last_o,
+  output precision_e step_precision_o,
+  output logic [2*ChainRows-1:0][DspeDepth-1:0][15:0] a_o,
+  output logic [TileCols-1:0][DspeDepth-1:0][15:0] b_o,
   output logic busy_o,
   output logic stall_drain_o,
   output logic stall_operand_o
 );
 
-  localparam int unsigned Banks = 3;
-  localparam logic [1:0] TailBank = 2'd3;
-  localparam int unsigned TileCols = 2 * DspCols;
-  localparam int unsigned KnUnits = TileCols / 8;  // units of one k in KN
+  localparam int unsigned Depth = 8;  // steps read and not yet taken; four are under way
+  localparam int unsigned CountBits = $clog2(Depth + 1);
+  localparam int unsigned PointerBits = $clog2(Depth);
 
-  // What the step sequencer has to know of a block.
-  typedef struct packed {
-    precision_e precision;
-    layout_e b_layout;
-    logic tile_first;
-    logic tile_last;
-    logic [1:0] a_bank;
-    logic [3:0] last_step;
-  } info_t;
-
-  // What the loader has to know of the block it reads.
-  typedef struct packed {
-    precision_e precision;
-    layout_e b_layout;
-    logic tail;
-    logic [7:0] a_reads;
-    logic [7:0] b_reads;
-    logic [AddrBits-1:0] b_stride;
-  } load_t;
-
-  // A read under way: which of its block's reads, and where its data go.
-  typedef struct packed {
-    logic [7:0] index;
-    logic [1:0] bank;
-    logic fp16;
-    logic kn;
-  } tag_t;
-
-  function automatic logic [1:0] next_bank(logic [1:0] bank);
-    return (bank == 2'(Banks - 1)) ? 2'd0 : bank + 2'd1;
-  endfunction
-
-  // Loader: one block at a time, A and B side by side; the next block follows without a gap.
-  block_t block;
-  load_t load_q;
-  logic block_valid, block_ready, block_take, load_valid_q, load_done, a_more, b_more;
-  logic [7:0] index_q;
-  logic [AddrBits-1:0] a_addr_q, b_addr_q;
-  logic [1:0] load_bank_q, take_bank_q, used_q, full_q;
-  info_t info_q [4];
-  logic [ReadLatency-1:0] a_valid_q, b_valid_q, done_q;
-  tag_t a_tag_q [ReadLatency];
-  tag_t b_tag_q [ReadLatency];
-
-  // Step sequencer.
-  logic [1:0] bank_q;
-  logic [3:0] k_q;
-  info_t info;
-  logic have, block_end, tile_end, fire, free;
+  logic walk_valid, walk_ready, take;
+  step_t walk_step;
+  logic [AddrBits-1:0] a_addr, b_addr, b_stride;
 
   fvgm_mpu_walk #(
-    .DspRows(DspRows),
-    .DspCols(DspCols)
+    .ChainRows(ChainRows)
   ) u_walk (
     .clk_i,
     .rst_ni,
     .cmd_valid_i,
     .cmd_ready_o,
     .cmd_i,
-    .block_valid_o(block_valid),
-    .block_ready_i(block_ready),
-    .block_o(block),
+    .step_valid_o(walk_valid),
+    .step_ready_i(walk_ready),
+    .step_o(walk_step),
+    .a_addr_o(a_addr),
+    .b_addr_o(b_addr),
+    .b_stride_o(b_stride),
     .tile_o
   );
 
-  assign a_more = load_valid_q && index_q < load_q.a_reads;
-  assign b_more = load_valid_q && index_q < load_q.b_reads;
-  assign load_done = load_valid_q && 9'(index_q) + 9'd1 >= 9'(load_q.a_reads)
-                     && 9'(index_q) + 9'd1 >= 9'(load_q.b_reads);
-  assign block_ready = (!load_valid_q || load_done) && used_q != 2'(Banks)
-                       && (!block.tile_first || tile_ready_i);
-  assign block_take = block_valid && block_ready;
-  assign tile_valid_o = block_take && block.tile_first;
+  // Reads, and the FIFO. Its places are taken with the request.
+  logic [CountBits-1:0] places_q, full_q;
+  logic [PointerBits-1:0] wr_q, rd_q;
+  logic [ReadLatency-1:0] reading_q;
+  step_t tag_q [ReadLatency];
+  step_t step_mem_q [Depth];
+  logic [PortA-1:0][UnitBits-1:0] a_mem_q [Depth];
+  logic [TileCols-1:0][UnitBits-1:0] b_mem_q [Depth];
+  logic pop;
 
-  assign abuf_rd_valid_o = a_more;
-  assign abuf_rd_addr_o = $bits(abuf_rd_addr_o)'(a_addr_q);
-  assign bbuf_rd_valid_o = b_more;
-  assign bbuf_rd_addr_o = $bits(bbuf_rd_addr_o)'(b_addr_q);
+  assign walk_ready = places_q != '0 && (!walk_step.tile_first || tile_ready_i);
+  assign take = walk_valid && walk_ready;
+  assign tile_valid_o = take && walk_step.tile_first;
+  assign abuf_rd_valid_o = take;
+  assign bbuf_rd_valid_o = take;
+  assign abuf_rd_addr_o = $bits(abuf_rd_addr_o)'(a_addr);
+  assign bbuf_rd_addr_o = $bits(bbuf_rd_addr_o)'(b_addr);
+  assign bbuf_rd_stride_o = $bits(bbuf_rd_stride_o)'(b_stride);
+
+  if (AddrBits > $bits(abuf_rd_addr_o) || AddrBits > $bits(bbuf_rd_addr_o)) begin : gen_unused
+    logic unused_addr;
+    assign unused_addr = ^{a_addr, b_addr, b_stride};
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      load_valid_q <= 1'b0;
-      take_bank_q <= '0;
-      used_q <= '0;
+      places_q <= CountBits'(Depth);
       full_q <= '0;
-      a_valid_q <= '0;
-      b_valid_q <= '0;
-      done_q <= '0;
+      wr_q <= '0;
+      rd_q <= '0;
+      reading_q <= '0;
     end else begin
-      load_valid_q <= block_take || (load_valid_q && !load_done);
-      if (block_take) take_bank_q <= next_bank(take_bank_q);
-      used_q <= used_q + 2'(block_take) - 2'(free);
-      full_q <= full_q + 2'(done_q[ReadLatency-1]) - 2'(free);
-      a_valid_q <= {a_valid_q[ReadLatency-2:0], a_more};
-      b_valid_q <= {b_valid_q[ReadLatency-2:0], b_more};
-      done_q <= {done_q[ReadLatency-2:0], load_done};
+      places_q <= places_q + CountBits'(pop) - CountBits'(take);
+      full_q <= full_q + CountBits'(reading_q[ReadLatency-1]) - CountBits'(pop);
+      if (reading_q[ReadLatency-1]) wr_q <= wr_q + 1'b1;
+      if (pop) rd_q <= rd_q + 1'b1;
+      reading_q <= {reading_q[ReadLatency-2:0], take};
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (block_take) begin
-      load_q <= '{
-        precision: block.precision,
-        b_layout: block.b_layout,
-        tail: block.tail,
-        a_reads: block.a_reads,
-        b_reads: block.b_reads,
-        b_stride: block.b_stride
-      };
-      load_bank_q <= take_bank_q;
-      index_q <= '0;
-      a_addr_q <= block.a_addr;
-      b_addr_q <= block.b_addr;
-      info_q[take_bank_q] <= '{
-        precision: block.precision,
-        b_layout: block.b_layout,
-        tile_first: block.tile_first,
-        tile_last: block.tile_last,
-        a_bank: block.tail ? TailBank : take_bank_q,
-        last_step: 4'(block.steps - 5'd1)
-      };
-    end else if (load_valid_q) begin
-      index_q <= index_q + 8'd1;
-      a_addr_q <= a_addr_q + AddrBits'(PortA);
-      b_addr_q <= b_addr_q + load_q.b_stride;
-    end
-    if (a_more) begin
-      a_tag_q[0] <= '{
-        index: index_q,
-        bank: load_q.tail ? TailBank : load_bank_q,
-        fp16: load_q.precision == PrecFp16,
-        kn: 1'b0
-      };
-    end
-    if (b_more) begin
-      b_tag_q[0] <= '{
-        index: index_q,
-        bank: load_bank_q,
-        fp16: 1'b1,
-        kn: load_q.b_layout == LayoutKn
-      };
-    end
-    for (int unsigned i = 1; i < ReadLatency; i++) begin
-      a_tag_q[i] <= a_tag_q[i-1];
-      b_tag_q[i] <= b_tag_q[i-1];
+    tag_q[0] <= walk_step;
+    for (int unsigned i = 1; i < ReadLatency; i++) tag_q[i] <= tag_q[i-1];
+    if (reading_q[ReadLatency-1]) begin
+      step_mem_q[wr_q] <= tag_q[ReadLatency-1];
+      a_mem_q[wr_q] <= abuf_rd_data_i;
+      b_mem_q[wr_q] <= bbuf_rd_data_i;
     end
   end
 
-  // Steps.
-  assign info = info_q[bank_q];
-  assign have = full_q != '0;
-  assign block_end = k_q == info.last_step;
-  assign tile_end = block_end && info.tile_last;
-  assign fire = have && (!tile_end || last_ok_i);
-  assign free = fire && block_end;
-  assign last_o = fire && tile_end;
-  assign stall_drain_o = have && !fire;
-  assign busy_o = block_valid || used_q != '0;
-  assign stall_operand_o = !have && busy_o;
+  // The step at the head, its operands selected, goes into a register in front of the array.
+  step_t head;
+  logic valid_q, last_q, offer;
+  logic [7:0] rows_q;
+  precision_e precision_q;
+  logic [PortA-1:0][UnitBits-1:0] a_head;
+  logic [TileCols-1:0][UnitBits-1:0] b_head;
+  logic [2*ChainRows-1:0][DspeDepth-1:0][15:0] a_d, a_q;
+  logic [TileCols-1:0][DspeDepth-1:0][15:0] b_d, b_q;
+  logic unused_head;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      step_valid_o <= 1'b0;
-      bank_q <= '0;
-      k_q <= '0;
-    end else begin
-      step_valid_o <= fire;
-      if (fire) k_q <= block_end ? 4'd0 : k_q + 4'd1;
-      if (free) bank_q <= next_bank(bank_q);
-    end
-  end
+  assign head = step_mem_q[rd_q];
+  assign a_head = a_mem_q[rd_q];
+  assign b_head = b_mem_q[rd_q];
+  assign unused_head = head.tile_first;
+  assign pop = full_q != '0 && (!valid_q || (step_valid_o && step_ready_i));
 
-  always_ff @(posedge clk_i) begin
-    if (fire) begin
-      step_o <= '{
-        first: info.tile_first && k_q == '0,
-        last: tile_end,
-        precision: info.precision
-      };
-    end
-  end
-
-  // Block registers of A: DSP row i owns two units a bank. INT8: rows 2i and 2i+1; FP16: row i in
-  // the first.
-  tag_t a_tag, b_tag;
-  logic a_write, b_write;
-  logic unused_tag;
-
-  assign a_tag = a_tag_q[ReadLatency-1];
-  assign b_tag = b_tag_q[ReadLatency-1];
-  assign a_write = a_valid_q[ReadLatency-1];
-  assign b_write = b_valid_q[ReadLatency-1];
-  assign unused_tag = a_tag.kn ^ b_tag.fp16;
-
-  for (genvar i = 0; i < DspRows; i++) begin : g_a
-    localparam int unsigned Even = 2 * i;
-    localparam int unsigned Odd = 2 * i + 1;
-    logic [UnitBits-1:0] even_q [4];
-    logic [UnitBits-1:0] odd_q [4];
-
-    always_ff @(posedge clk_i) begin
-      if (a_write) begin
-        if (a_tag.fp16) begin
-          if (a_tag.index == 8'(i / PortA)) even_q[a_tag.bank] <= abuf_rd_data_i[i%PortA];
-        end else begin
-          if (a_tag.index == 8'(Even / PortA)) even_q[a_tag.bank] <= abuf_rd_data_i[Even%PortA];
-          if (a_tag.index == 8'(Odd / PortA)) odd_q[a_tag.bank] <= abuf_rd_data_i[Odd%PortA];
-        end
-      end
-      if (fire) begin
-        if (info.precision == PrecFp16) a_o[i] <= even_q[info.a_bank][{k_q[2:0], 4'b0}+:16];
-        else a_o[i] <= {odd_q[info.a_bank][{k_q, 3'b0}+:8], even_q[info.a_bank][{k_q, 3'b0}+:8]};
-      end
-    end
-  end
-
-  // Block registers of B. NK: unit c is column c. KN: unit k*KnUnits + j holds columns 8j.. of step
-  // k.
-  logic [UnitBits-1:0] b_unit [TileCols];
-
-  for (genvar c = 0; c < TileCols; c++) begin : g_b
-    logic [UnitBits-1:0] unit_q [4];
-
-    always_ff @(posedge clk_i) begin
-      if (b_write) begin
-        if (b_tag.kn) begin
-          if (b_tag.index == 8'(c / KnUnits)) unit_q[b_tag.bank] <= bbuf_rd_data_i[c%KnUnits];
-        end else begin
-          if (b_tag.index == 8'(c / PortB)) unit_q[b_tag.bank] <= bbuf_rd_data_i[c%PortB];
+  // INT8: a line of rows has two of them, in the low and the high byte.
+  always_comb begin
+    for (int unsigned l = 0; l < 2 * ChainRows; l++) begin
+      for (int unsigned k = 0; k < DspeDepth; k++) begin
+        a_d[l][k] = '0;
+        if (4'(k) < head.depth) begin
+          if (head.precision == PrecFp16) begin
+            if (8'(l) < head.rows) a_d[l][k] = a_head[l][16*k+:16];
+          end else begin
+            if (8'(2 * l) < head.rows) begin
+              a_d[l][k][7:0] = a_head[2*l][8*k+64*32'(head.upper)+:8];
+            end
+            if (8'(2 * l + 1) < head.rows) begin
+              a_d[l][k][15:8] = a_head[2*l+1][8*k+64*32'(head.upper)+:8];
+            end
+          end
         end
       end
     end
-
-    assign b_unit[c] = unit_q[bank_q];
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (fire) begin
-      for (int unsigned c = 0; c < TileCols; c++) begin
-        if (info.precision == PrecInt8) begin
-          b_o[c/2][c%2] <= {8'b0, b_unit[c][{k_q, 3'b0}+:8]};
-        end else if (info.b_layout == LayoutNk) begin
-          b_o[c/2][c%2] <= b_unit[c][{k_q[2:0], 4'b0}+:16];
-        end else begin
-          b_o[c/2][c%2] <= b_unit[32'(k_q[2:0]) * KnUnits + c / 8][16*(c%8)+:16];
+    for (int unsigned c = 0; c < TileCols; c++) begin
+      for (int unsigned k = 0; k < DspeDepth; k++) begin
+        b_d[c][k] = '0;
+        if (4'(k) < head.depth && 4'(c) < head.cols) begin
+          if (head.precision == PrecInt8) begin
+            b_d[c][k] = {8'b0, b_head[c][8*k+64*32'(head.upper)+:8]};
+          end else begin
+            b_d[c][k] = head.kn ? b_head[k][16*c+:16] : b_head[c][16*k+:16];
+          end
         end
       end
     end
   end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= 1'b0;
+    else valid_q <= pop || (valid_q && !(step_valid_o && step_ready_i));
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (pop) begin
+      last_q <= head.tile_last;
+      rows_q <= head.rows;
+      precision_q <= head.precision;
+      a_q <= a_d;
+      b_q <= b_d;
+    end
+  end
+
+  assign offer = !last_q || last_ok_i;
+  assign step_valid_o = valid_q && offer;
+  assign step_last_o = last_q;
+  assign last_rows_o = rows_q;
+  assign step_precision_o = precision_q;
+  assign a_o = a_q;
+  assign b_o = b_q;
+  assign busy_o = walk_valid || places_q != CountBits'(Depth) || valid_q;
+  assign stall_drain_o = valid_q && !offer;
+  assign stall_operand_o = busy_o && (!valid_q || (offer && !step_ready_i));
 
 endmodule

@@ -283,8 +283,9 @@ module fvgm_scheduler_check #(
         misaligned = transfer.hbm_addr[4:0] != '0 || transfer.hbm_stride[4:0] != '0;
       end
       OpGemm: begin
-        illegal_field = (gemm.precision == PrecInt8) ? gemm.b_layout == LayoutKn
-                                                     : gemm.k > 16'(MaxFp16K);
+        illegal_field = (gemm.precision == PrecInt8)
+            ? gemm.b_layout == LayoutKn
+            : gemm.k > 16'(MaxFp16K) || (gemm.b_layout == LayoutKn && !gemm.b_step[0]);
         zero_length = gemm.m == '0 || gemm.n == '0 || gemm.k == '0 || gemm.batch == '0;
       end
       OpSfu: begin

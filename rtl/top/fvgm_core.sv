@@ -5,8 +5,7 @@
 // docs/csr.md. Errors stop the core, see docs/scheduler.md. A soft reset clears the control state of
 // everything but the registers.
 module fvgm_core #(
-    parameter int unsigned DspRows     = 8,
-    parameter int unsigned DspCols     = 4,
+    parameter int unsigned ChainRows   = 1,
     parameter int unsigned ABufUnits   = 2048,
     parameter int unsigned BBufUnits   = 2048,
     parameter int unsigned VBufUnits   = 2048,
@@ -18,6 +17,7 @@ module fvgm_core #(
     localparam int unsigned IdBits     = $clog2(AxiSlots)
 ) (
     input  logic              clk_i,
+    input  logic              clk2x_i,
     input  logic              rst_ni,
     output logic              irq_o,
     // registers, AXI4-Lite
@@ -95,12 +95,12 @@ module fvgm_core #(
   import fvgm_isa_pkg::*;
   import fvgm_scheduler_pkg::*;
 
-  localparam int unsigned PortA = (DspRows / 8 > 2) ? DspRows / 8 : 2;
-  localparam int unsigned PortB = (DspCols / 4 > 2) ? DspCols / 4 : 2;
-  localparam int unsigned PortV = DspCols / 2;
-  localparam int unsigned BanksA = 2 ** $clog2(2 * PortA);
-  localparam int unsigned BanksB = (PortB > 4) ? 2 ** $clog2(PortB) : 4;
-  localparam int unsigned BanksV = (2 * PortV > 8) ? 2 ** $clog2(2 * PortV) : 8;
+  localparam int unsigned PortA = 4 * ChainRows;
+  localparam int unsigned PortB = fvgm_mpu_pkg::TileCols;
+  localparam int unsigned PortV = fvgm_mpu_pkg::TileCols / 4;
+  localparam int unsigned BanksA = 2 ** $clog2(PortA);
+  localparam int unsigned BanksB = PortB;
+  localparam int unsigned BanksV = 8;
   localparam int unsigned UnitAddr = 20;
   localparam int unsigned AddrA = $clog2(ABufUnits);
   localparam int unsigned AddrB = $clog2(BBufUnits);
@@ -135,7 +135,7 @@ module fvgm_core #(
   // mpu
   logic mpu_a_valid, mpu_b_valid, mpu_p_valid, mpu_r_valid, mpu_v_valid, mpu_v_ready;
   logic [AddrA-1:0] mpu_a_addr;
-  logic [AddrB-1:0] mpu_b_addr;
+  logic [AddrB-1:0] mpu_b_addr, mpu_b_stride;
   logic [AddrP-1:0] mpu_p_addr;
   logic [AddrR-1:0] mpu_r_addr;
   logic [PortA-1:0][127:0] mpu_a_data;
@@ -158,8 +158,7 @@ module fvgm_core #(
   logic [127:0] sfu_a_data, sfu_v_data;
 
   fvgm_csr #(
-      .DspRows(DspRows),
-      .DspCols(DspCols),
+      .ChainRows(ChainRows),
       .ABufUnits(ABufUnits),
       .BBufUnits(BBufUnits),
       .VBufUnits(VBufUnits),
@@ -320,8 +319,7 @@ module fvgm_core #(
   );
 
   fvgm_mpu #(
-      .DspRows(DspRows),
-      .DspCols(DspCols),
+      .ChainRows(ChainRows),
       .ABufUnits(ABufUnits),
       .BBufUnits(BBufUnits),
       .VBufUnits(VBufUnits),
@@ -329,6 +327,7 @@ module fvgm_core #(
       .RBufWords(RBufWords)
   ) u_mpu (
       .clk_i,
+      .clk2x_i,
       .rst_ni(core_rst_n),
       .cmd_valid_i(cmd_valid[UnitMpu]),
       .cmd_ready_o(cmd_ready[UnitMpu]),
@@ -342,6 +341,7 @@ module fvgm_core #(
       .abuf_rd_data_i(mpu_a_data),
       .bbuf_rd_valid_o(mpu_b_valid),
       .bbuf_rd_addr_o(mpu_b_addr),
+      .bbuf_rd_stride_o(mpu_b_stride),
       .bbuf_rd_data_i(mpu_b_data),
       .pbuf_rd_valid_o(mpu_p_valid),
       .pbuf_rd_addr_o(mpu_p_addr),
@@ -404,6 +404,7 @@ module fvgm_core #(
       .rd_valid_i(mpu_a_valid),
       .rd_ready_o(abuf_rd_ready),
       .rd_addr_i(UnitAddr'(mpu_a_addr)),
+      .rd_stride_i(UnitAddr'(1)),
       .rd_data_o(mpu_a_data),
       .wr_valid_i({load_wr_valid[BufA], sfu_a_valid}),
       .wr_ready_o({load_wr_ready[BufA], sfu_a_ready}),
@@ -426,6 +427,7 @@ module fvgm_core #(
       .rd_valid_i(mpu_b_valid),
       .rd_ready_o(bbuf_rd_ready),
       .rd_addr_i(UnitAddr'(mpu_b_addr)),
+      .rd_stride_i(UnitAddr'(mpu_b_stride)),
       .rd_data_o(mpu_b_data),
       .wr_valid_i(load_wr_valid[BufB]),
       .wr_ready_o(load_wr_ready[BufB]),
@@ -470,6 +472,7 @@ module fvgm_core #(
       .rd_valid_i({store_rd_valid, sfu_v_rd_valid}),
       .rd_ready_o({store_rd_ready, sfu_v_rd_ready}),
       .rd_addr_i({store_rd_addr, sfu_v_rd_addr}),
+      .rd_stride_i({2{UnitAddr'(1)}}),
       .rd_data_o({store_rd_data, sfu_v_rd_data}),
       .wr_valid_i({load_wr_valid[BufV], sfu_v_valid, mpu_v_valid}),
       .wr_ready_o({load_wr_ready[BufV], sfu_v_ready, mpu_v_ready}),

@@ -5,8 +5,7 @@
 // parameters are those of fvgm_core, the same for each core.
 module fvgm_top #(
     parameter int unsigned NumCores    = 1,
-    parameter int unsigned DspRows     = 8,
-    parameter int unsigned DspCols     = 4,
+    parameter int unsigned ChainRows   = 1,
     parameter int unsigned ABufUnits   = 2048,
     parameter int unsigned BBufUnits   = 2048,
     parameter int unsigned VBufUnits   = 2048,
@@ -18,6 +17,7 @@ module fvgm_top #(
     localparam int unsigned IdBits     = $clog2(AxiSlots)
 ) (
     input  logic clk_i,
+    input  logic clk2x_i,
     input  logic rst_ni,
     output logic [NumCores-1:0] irq_o,
     // registers, AXI4-Lite
@@ -147,8 +147,7 @@ module fvgm_top #(
 
   for (genvar c = 0; c < NumCores; c++) begin : g_core
     fvgm_core #(
-        .DspRows(DspRows),
-        .DspCols(DspCols),
+        .ChainRows(ChainRows),
         .ABufUnits(ABufUnits),
         .BBufUnits(BBufUnits),
         .VBufUnits(VBufUnits),
@@ -159,6 +158,7 @@ module fvgm_top #(
         .BurstBeats(BurstBeats)
     ) u_core (
         .clk_i,
+        .clk2x_i,
         .rst_ni,
         .irq_o(irq_o[c]),
         .s_axil_awvalid(awvalid[c]),

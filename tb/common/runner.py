@@ -115,7 +115,7 @@ def simulate(
     `name` is the folder below build/sim; runs with equal top, parameters and sources may share it. `sources` are files
     beside rtl/ (test tops, C++). `public_file` is a .vlt file that lists the public signals (default: all public, slow);
     `fast` optimises for long simulations; `waves` (or FVGM_WAVES=1) leaves dump.vcd in the folder. With `check`, a failing or an empty run raises AssertionError with the command
-    that repeats it; without, the caller judges the Results (negative tests).
+    that repeats it; without, the caller judges the Results (negative tests) and the run's coverage is not kept.
     """
     seed = default_seed() if seed is None else seed
     waves = waves or os.environ.get("FVGM_WAVES") == "1"
@@ -139,7 +139,8 @@ def simulate(
                         "-CFLAGS", "-fcoroutines -std=c++20", *optimise, *build_args],
         )
         log = build_dir / f"{test_module.rsplit('.', 1)[-1]}.log"
-        extra = {**environment, **(env or {}), "FVGM_SEED": str(seed), "PYTHONPATH": str(ROOT)}
+        extra = {**environment, **(env or {}), "FVGM_SEED": str(seed), "PYTHONPATH": str(ROOT),
+                 "FVGM_COVERAGE": "on" if check else "off"}
         result_file = build_dir / f"{os.getpid()}.xml"
         result_file.unlink(missing_ok=True)
         # A failed test ends runner.test with SystemExit, $fatal with RuntimeError; the result file tells more, and

@@ -133,7 +133,7 @@ class Hardware(uvm_component):
         self.rng: np.random.Generator = ConfigDB().get(self, "", "RNG")
         self.config: Config = ConfigDB().get(self, "", "CONFIG")
         c = self.config
-        self.model.hardware |= {"config_array": c.dsp_rows | c.dsp_cols << 16, "config_abuf": c.abuf,
+        self.model.hardware |= {"config_array": c.chain_rows, "config_abuf": c.abuf,
                                 "config_bbuf": c.bbuf,
                                 "config_vbuf": c.vbuf, "config_pbuf": c.pbuf, "config_rbuf": c.rbuf,
                                 "config_queue": c.queue_depth | c.axi_slots << 8 | c.burst_beats << 16}

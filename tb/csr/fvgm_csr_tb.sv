@@ -2,8 +2,7 @@
 //
 // counters_i is the address range of the counters, word i at 0x100 + 4i.
 module fvgm_csr_tb #(
-  parameter int unsigned DspRows     = 8,
-  parameter int unsigned DspCols     = 4,
+  parameter int unsigned ChainRows   = 1,
   parameter int unsigned ABufUnits   = 2048,
   parameter int unsigned BBufUnits   = 2048,
   parameter int unsigned VBufUnits   = 2048,
@@ -83,8 +82,7 @@ module fvgm_csr_tb #(
   assign write_window_limit_o = ctrl.windows.write_limit;
 
   fvgm_csr #(
-    .DspRows(DspRows),
-    .DspCols(DspCols),
+    .ChainRows(ChainRows),
     .ABufUnits(ABufUnits),
     .BBufUnits(BBufUnits),
     .VBufUnits(VBufUnits),

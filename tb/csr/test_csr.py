@@ -24,3 +24,9 @@ def test_scoreboard_can_fail() -> None:
     """A flipped bit of one read must fail the run."""
     results = run("tiny", check=False, FVGM_CORRUPT="3")
     assert results.failed == 1 and "model 0x" in results.log.read_text()
+
+
+def test_missed_coverage_is_found() -> None:
+    """Too few accesses must fail the run."""
+    results = run("tiny", check=False, FVGM_COUNT="0")
+    assert results.failed == 1 and "coverage goals missed" in results.log.read_text()

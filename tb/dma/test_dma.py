@@ -10,6 +10,7 @@ units alone. It does not prove: two cores on one memory.
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +25,17 @@ COMMON = HERE.parent / "common"
 
 def run(name: str, test: str, slots: int, burst_beats: int, check: bool = True, **variables: object) -> Results:
     """Simulate `test` on a build of its own per parameter set."""
-    folder = BUILD / "sim" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    memory = folder / "memory.bin"
-    np.zeros(MEMORY_BYTES, np.uint8).tofile(memory)
     units = 512 if slots < 16 else 2048
-    env = {"FVGM_DMA_UNITS": str(units), "FVGM_DMA_SLOTS": str(slots), "FVGM_DMA_BURST_BEATS": str(burst_beats),
-           "FVGM_DMA_MEMORY": str(memory), "FVGM_DMA_RUN": name}
-    env |= {f"FVGM_DMA_{k.upper()}": str(v) for k, v in variables.items()}
-    return simulate("fvgm_dma_tb", "tb.dma.cocotb_dma", name=name, testcase=test, env=env, check=check,
-                    parameters={"AxiSlots": slots, "BurstBeats": burst_beats, "Units": units},
-                    sources=[HERE / "fvgm_dma_tb.sv", COMMON / "axi_memory.sv"], public_file=HERE / "public.vlt",
-                    build_args=[str(COMMON / "axi_memory.cpp")], plusargs=[f"+axi_memory={memory}"])
+    with tempfile.TemporaryDirectory(prefix="fvgm_dma_") as folder:  # tests of one build may run at the same time
+        memory = Path(folder) / "memory.bin"
+        np.zeros(MEMORY_BYTES, np.uint8).tofile(memory)
+        env = {"FVGM_DMA_UNITS": str(units), "FVGM_DMA_SLOTS": str(slots), "FVGM_DMA_BURST_BEATS": str(burst_beats),
+               "FVGM_DMA_MEMORY": str(memory), "FVGM_DMA_RUN": name}
+        env |= {f"FVGM_DMA_{k.upper()}": str(v) for k, v in variables.items()}
+        return simulate("fvgm_dma_tb", "tb.dma.cocotb_dma", name=name, testcase=test, env=env, check=check,
+                        parameters={"AxiSlots": slots, "BurstBeats": burst_beats, "Units": units},
+                        sources=[HERE / "fvgm_dma_tb.sv", COMMON / "axi_memory.sv"], public_file=HERE / "public.vlt",
+                        build_args=[str(COMMON / "axi_memory.cpp")], plusargs=[f"+axi_memory={memory}"])
 
 
 SIZES = {"tiny": (4, 8), "deep": (16, 32), "three slots, odd bursts": (3, 5)}

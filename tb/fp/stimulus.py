@@ -112,13 +112,14 @@ def for_i8(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def for_i32(rng: np.random.Generator, n: int) -> np.ndarray:
-    """int32 patterns: neighbours of powers of two and of midpoints, every leading position."""
+    """int32 patterns: neighbours of powers of two and of midpoints, every leading position, carries into the next."""
     powers = (np.int64(1) << np.arange(32))[:, None] + np.arange(-3, 4)
     leading = (np.int64(1) << rng.integers(0, 31, n)) | (rng.integers(0, 2**31, n) >> rng.integers(0, 31, n))
     length = np.frexp(leading.astype(np.float64))[1]
     tail = np.maximum(length - 24, 1)
     tie = ((leading >> tail) << tail) | (np.int64(1) << (tail - 1))
-    value = np.concatenate([powers.ravel(), leading, tie + rng.integers(-1, 2, n)])
+    whole = (np.int64(1) << rng.integers(25, 32, n // 16)) - 1  # all ones: rounds up to a power of two
+    value = np.concatenate([powers.ravel(), leading, tie + rng.integers(-1, 2, n), whole])
     value = np.where(rng.random(value.size) < 0.5, -value, value)
     return (value & 0xFFFFFFFF).astype(U32)
 

@@ -31,14 +31,15 @@ def command(kind: str, m: int, n: int, k: int, batch: int) -> dict[str, int]:
     """Fields with panels packed one behind the other from unit 0."""
     precision, layout = stimulus.KINDS[kind]
     fp32 = kind == "fp16_nk"
-    groups = -(-k // mpu.BLOCK_STEPS[precision])
+    groups = -(-k // mpu.UNIT_K[precision])
     kn = layout == Layout.KN
-    b_units = k * -(-n // 8) if kn else groups * n
+    b_row = -(-n // 8) | 1
+    b_units = k * b_row if kn else groups * n
     row = -(-n // 8) * (2 if fp32 else 1)
     return stimulus.encoded({
         "precision": int(precision), "b_layout": int(layout), "m": m, "n": n, "k": k, "batch": batch, "out_fp32": int(fp32),
         "row_scale": int(not fp32), "col_affine": int(precision == Precision.INT8), "a_step": m, "a_batch": groups * m,
-        "b_step": -(-n // 8) if kn else n, "b_batch": b_units, "o_step": row, "o_batch": m * row,
+        "b_step": b_row if kn else n, "b_batch": b_units, "o_step": row, "o_batch": m * row,
     })
 
 
@@ -104,7 +105,7 @@ async def measure(machine: Config, images: dict, folder: Path, kind: str, m: int
     peak = machine.int8_macs if kind == "int8" else machine.fp16_macs
     return {
         "kind": kind, "m": m, "n": n, "k": k, "batch": batch, "macs": mpu.macs(fields), "peak": peak,
-        "steps": mpu.ideal_cycles(fields, machine), "loads": mpu.load_cycles(fields, machine), "rows": mpu.drain_cycles(fields, machine),
+        "steps": mpu.steps(fields, machine), "rows": mpu.drain_cycles(fields, machine),
         "cycles": single, "utilisation": mpu.macs(fields) / single / peak,
         "stream_cycles": stream, "stream_utilisation": mpu.macs(fields) / stream / peak, **stalls, "cycles_per_second": rate,
     }

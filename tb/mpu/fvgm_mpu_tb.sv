@@ -8,19 +8,18 @@ module fvgm_mpu_tb
   import fvgm_isa_pkg::*;
   import fvgm_mpu_pkg::*;
 #(
-  parameter int unsigned DspRows = 8,
-  parameter int unsigned DspCols = 4,
+  parameter int unsigned ChainRows = 1,
   parameter int unsigned ABufUnits = 2048,
   parameter int unsigned BBufUnits = 2048,
   parameter int unsigned VBufUnits = 2048,
   parameter int unsigned PBufEntries = 64,
   parameter int unsigned RBufWords = 256,
-  localparam int unsigned PortA = (DspRows / 8 > 2) ? DspRows / 8 : 2,
-  localparam int unsigned PortB = (DspCols / 4 > 2) ? DspCols / 4 : 2,
-  localparam int unsigned PortV = DspCols / 2
+  localparam int unsigned PortA = 4 * ChainRows,
+  localparam int unsigned PortB = TileCols,
+  localparam int unsigned PortV = TileCols / 4
 );
 
-  logic clk_i, rst_ni, load_i, dump_i, clear_i;
+  logic clk_i, clk2x_i, rst_ni, load_i, dump_i, clear_i;
   logic [7:0] pressure_i;
   logic cmd_valid_i, cmd_ready_o, done_o, busy_o;
   logic [PayloadBits-1:0] cmd_i;
@@ -29,7 +28,7 @@ module fvgm_mpu_tb
 
   logic abuf_rd_valid, bbuf_rd_valid, pbuf_rd_valid, rbuf_rd_valid, wr_valid, wr_ready;
   logic [$clog2(ABufUnits)-1:0] abuf_rd_addr;
-  logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr;
+  logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr, bbuf_rd_stride;
   logic [$clog2(PBufEntries)-1:0] pbuf_rd_addr;
   logic [$clog2(RBufWords)-1:0] rbuf_rd_addr;
   logic [PortA-1:0][UnitBits-1:0] abuf_rd_data;
@@ -57,7 +56,16 @@ module fvgm_mpu_tb
     cmd_valid_i = 1'b0;
     cmd_i = '0;
     if (!$value$plusargs("images=%s", folder)) folder = ".";
-    forever #5 clk_i = !clk_i;
+    clk2x_i = 1'b0;
+    // Every rising edge of clk_i is one of clk2x_i.
+    forever begin
+      #1 clk2x_i = 1'b1;
+      clk_i = 1'b1;
+      #1 clk2x_i = 1'b0;
+      #1 clk2x_i = 1'b1;
+      clk_i = 1'b0;
+      #1 clk2x_i = 1'b0;
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -79,7 +87,7 @@ module fvgm_mpu_tb
   // Reads: an address stage, then the data register.
   logic a_valid_q, b_valid_q, p_valid_q, r_valid_q;
   logic [$clog2(ABufUnits)-1:0] a_addr_q;
-  logic [$clog2(BBufUnits)-1:0] b_addr_q;
+  logic [$clog2(BBufUnits)-1:0] b_addr_q, b_stride_q;
   logic [$clog2(PBufEntries)-1:0] p_addr_q;
   logic [$clog2(RBufWords)-1:0] r_addr_q;
 
@@ -90,13 +98,15 @@ module fvgm_mpu_tb
     r_valid_q <= rbuf_rd_valid;
     a_addr_q <= abuf_rd_addr;
     b_addr_q <= bbuf_rd_addr;
+    b_stride_q <= bbuf_rd_stride;
     p_addr_q <= pbuf_rd_addr;
     r_addr_q <= rbuf_rd_addr;
     for (int unsigned p = 0; p < PortA; p++) begin
       abuf_rd_data[p] <= abuf[(32'(a_addr_q) + p) % ABufUnits] ^ {UnitBits{!a_valid_q}};
     end
     for (int unsigned p = 0; p < PortB; p++) begin
-      bbuf_rd_data[p] <= bbuf[(32'(b_addr_q) + p) % BBufUnits] ^ {UnitBits{!b_valid_q}};
+      bbuf_rd_data[p] <= bbuf[(32'(b_addr_q) + p * 32'(b_stride_q)) % BBufUnits]
+                         ^ {UnitBits{!b_valid_q}};
     end
     pbuf_rd_data <= pbuf[p_addr_q] ^ {512{!p_valid_q}};
     rbuf_rd_data <= rbuf[r_addr_q] ^ {32{!r_valid_q}};
@@ -131,8 +141,7 @@ module fvgm_mpu_tb
   end
 
   fvgm_mpu #(
-    .DspRows(DspRows),
-    .DspCols(DspCols),
+    .ChainRows(ChainRows),
     .ABufUnits(ABufUnits),
     .BBufUnits(BBufUnits),
     .VBufUnits(VBufUnits),
@@ -140,6 +149,7 @@ module fvgm_mpu_tb
     .RBufWords(RBufWords)
   ) u_mpu (
     .clk_i,
+    .clk2x_i,
     .rst_ni,
     .cmd_valid_i,
     .cmd_ready_o,
@@ -153,6 +163,7 @@ module fvgm_mpu_tb
     .abuf_rd_data_i(abuf_rd_data),
     .bbuf_rd_valid_o(bbuf_rd_valid),
     .bbuf_rd_addr_o(bbuf_rd_addr),
+    .bbuf_rd_stride_o(bbuf_rd_stride),
     .bbuf_rd_data_i(bbuf_rd_data),
     .pbuf_rd_valid_o(pbuf_rd_valid),
     .pbuf_rd_addr_o(pbuf_rd_addr),

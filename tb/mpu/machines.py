@@ -1,4 +1,4 @@
-"""Configurations that the mpu is tested with: named ones, and array shapes between them and v80 with the buffers of tiny."""
+"""Configurations that the mpu is tested with: named ones, and an array between them and v80 with the buffers of tiny."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import replace
 from models import config
 from models.config import Config
 
-# wide: several 8-column groups per tile, as v80 has; tall: more than two units of abuf per read.
-SHAPES = {"wide": (8, 12), "tall": (24, 4)}
+SHAPES = {"tall": 3}  # rows of chains: a tile of 12 (INT8) or 6 (FP16) rows
 
 
 def machine(name: str) -> Config:
     """A configuration of configs.yaml or a shape of SHAPES."""
     if name not in SHAPES:
         return config.load(name)
-    rows, cols = SHAPES[name]
-    return replace(config.load("tiny"), name=name, dsp_rows=rows, dsp_cols=cols)
+    return replace(config.load("tiny"), name=name, chain_rows=SHAPES[name])

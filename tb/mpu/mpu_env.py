@@ -226,7 +226,6 @@ class MpuCoverage(uvm_subscriber):
         cover.cross("cp_out_x_pressure", "cp_kind", "cp_out", "cp_pressure")
         cover.cross("cp_kind_x_batch", "cp_kind", "cp_batch")
         cover.point("cp_switch", [(a, b) for a in stimulus.KINDS for b in stimulus.KINDS])
-        cover.point("cp_tail", ("reused", "partial_reused", "too_short"))
         cover.point("cp_overlap", ("overlapped",), goal=10)
         cover.point("cp_refused", ("refused",))
         cover.point("cp_reset", ("under_way",), goal=4)
@@ -248,9 +247,6 @@ class MpuCoverage(uvm_subscriber):
             if last is not None:
                 cover.sample("cp_switch", (last, kind))
             last = kind
-            if fields["n"] > sizes[1]:
-                long = -(-fields["k"] // sizes[2]) >= mpu.TAIL_BLOCKS
-                cover.sample("cp_tail", "too_short" if not long else "partial_reused" if fields["k"] % sizes[2] else "reused")
         for _ in range(tt.overlaps):
             cover.sample("cp_overlap", "overlapped")
         for name, bin_name, count in (("cp_refused", "refused", tt.counters["refused"]), ("cp_stall", "drain", tt.counters["stall_drain"]),

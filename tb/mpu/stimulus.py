@@ -76,7 +76,7 @@ def leftover(value: int, size: int) -> str:
 
 
 def tile_sizes(fields: dict[str, int], machine: Config) -> tuple[int, int, int]:
-    """(m, n, k) of a tile and its block."""
+    """(m, n, k) of a tile and of a step, k of a unit in INT8."""
     fp16 = fields["precision"] == Precision.FP16
     return (machine.fp16_rows if fp16 else machine.int8_rows), machine.tile_cols, 8 if fp16 else 16
 
@@ -112,7 +112,7 @@ def command(shape: Shape, machine: Config, vbuf_left: int, rng: np.random.Genera
         return None
     kn = layout == Layout.KN
     fields["a_step"] = m + int(rng.integers(0, 3))
-    fields["b_step"] = (-(-n // 8) if kn else n) + int(rng.integers(0, 3))
+    fields["b_step"] = (-(-n // 8) if kn else n) + int(rng.integers(0, 3)) | kn
     fields["a_batch"] = int(rng.integers(0, 40))
     fields["b_batch"] = int(rng.integers(0, 40))
     span_a = (batch - 1) * fields["a_batch"] + (groups - 1) * fields["a_step"] + m

@@ -69,11 +69,12 @@ def legal_instruction(rng: np.random.Generator, config: Config, **header: int) -
                       unit_step=1 if opcode == Opcode.STORE else r(0, 30), **header)
     if opcode == Opcode.GEMM:
         precision = r(0, 1)
-        return encode(opcode, precision=precision, b_layout=r(0, 1) if precision else 0, out_fp32=r(0, 1),
+        layout = r(0, 1) if precision else 0
+        return encode(opcode, precision=precision, b_layout=layout, out_fp32=r(0, 1),
                       row_scale=r(0, 1),
                       col_affine=r(0, 1), m=r(1, 30), n=r(1, 60), k=r(1, 60), batch=r(1, 4), a_base=r(0, 900),
                       a_step=r(0, 40),
-                      a_batch=r(0, 60), b_base=r(0, 400), b_step=r(0, 10), b_batch=r(0, 60), o_base=r(0, 400),
+                      a_batch=r(0, 60), b_base=r(0, 400), b_step=r(0, 10) | layout, b_batch=r(0, 60), o_base=r(0, 400),
                       o_step=r(0, 16),
                       o_batch=r(0, 100), rbuf_base=r(0, 100), pbuf_base=r(0, 50), **header)
     op = SfuOp(r(1, 5))
@@ -146,12 +147,12 @@ def break_instruction(rng: np.random.Generator, config: Config, raw: np.ndarray,
         return pick({"hbm_addr": ORIGIN + 16}, {"hbm_addr": ORIGIN + 1}, {"hbm_stride": 16}) if transfer else None
     if fault == "buffer_range":
         if transfer:
-            return change(raw, base=config.vbuf)
+            return change(raw, base=(config.abuf, config.bbuf, config.vbuf)[decode(raw)["buffer"]])
         return pick({"a_base": config.abuf}, {"b_base": config.bbuf}, {"o_base": config.vbuf},
                     {"row_scale": 1, "rbuf_base": config.rbuf},
                     {"col_affine": 1, "pbuf_base": config.pbuf}) if opcode == Opcode.GEMM else \
             pick({"x_base": config.vbuf}, {"op": SfuOp.RESIDUAL, "x_fp32": 0, "out_fp16": 0, "y_base": config.vbuf},
-                 {"d_base": config.abuf})
+                 {"d_base": max(config.abuf, config.vbuf)})
     if fault == "window_range":
         outside = {"hbm_addr": ORIGIN - 32}, {"hbm_addr": WINDOWS.write[1]}, {"hbm_addr": WINDOWS.write[1] - 32,
                                                                               "rows": 2, "hbm_stride": 32}

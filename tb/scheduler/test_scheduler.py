@@ -37,3 +37,9 @@ def test_scoreboard_can_fail(tmp_path: Path) -> None:
     """A flipped payload bit of one command must fail the run."""
     results = run(tmp_path, "tiny", check=False, FVGM_CORRUPT="7")
     assert results.failed == 1 and "another payload" in results.log.read_text()
+
+
+def test_missed_coverage_is_found(tmp_path: Path) -> None:
+    """Without programs the coverage must fail the run."""
+    results = run(tmp_path, "tiny", check=False, FVGM_ROUNDS="0")
+    assert results.failed == 1 and "coverage goals missed" in results.log.read_text()

@@ -245,7 +245,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
         at = base + 64 * 9
         failing = (("error_resp", response), ("error_read", 1), ("error_port", 1), ("error_first", at),
                    ("error_last", at))
-        yield Bad(f"fetch_{name}", Cause.FETCH_ERROR, (fine,) * 12, None, None, None, knobs=failing)
+        yield Bad(f"fetch_{name}", Cause.FETCH_ERROR, (fine,) * 12, None, 8, base + 64 * 8, knobs=failing)
         at = base + 0x6040
         failing = (("error_resp", response), ("error_read", 1), ("error_port", 0), ("error_first", at),
                    ("error_last", at))
@@ -256,9 +256,12 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
         yield Bad(f"store_{name}", Cause.WRITE_ERROR, (fine, encode(Opcode.STORE, **store), end), Unit.STORE, 1,
                   at // 64 * 64, knobs=failing)
     outside = HBM_BASE + (1 << 36)
+    everything = Windows((base, outside + (1 << 20)), (outside, outside + (1 << 20)))
     yield Bad("load_no_memory", Cause.READ_ERROR, (encode(Opcode.LOAD, **(load | {"hbm_addr": outside})), end),
-              Unit.LOAD, 0, outside,
-              windows=Windows((base, outside + (1 << 20)), (base, base)))
+              Unit.LOAD, 0, outside, windows=everything)
+    yield Bad("store_no_memory", Cause.WRITE_ERROR, (encode(Opcode.STORE, **(store | {"hbm_addr": outside})), end),
+              Unit.STORE, 0, outside, windows=everything)
+    yield Bad("fetch_no_memory", Cause.FETCH_ERROR, (end,), None, 0, outside, base=outside, windows=everything)
 
 
 def provoke(bench: Bench, core: int, bad: Bad) -> Fault:
@@ -276,6 +279,7 @@ def provoke(bench: Bench, core: int, bad: Bad) -> Fault:
         driver.wait(TIMEOUT)
     except CoreError as error:
         fault = error.fault
+        assert bad.cause.name in str(error) and f"core {core}" in str(error) and "\n" not in str(error), str(error)
     else:
         raise AssertionError(f"{bad.name}: the core did not stop")
     assert fault.cause == bad.cause, f"{bad.name}: {fault}, expected {bad.cause.name}"

@@ -6,8 +6,7 @@
 // knobs of all memories (see axi_memory.sv); error_core and error_port (0 hbm0, 1 hbm1) say which port fails.
 module fvgm_top_tb #(
   parameter int unsigned     NumCores    = 1,
-  parameter int unsigned     DspRows     = 8,
-  parameter int unsigned     DspCols     = 4,
+  parameter int unsigned     ChainRows   = 1,
   parameter int unsigned     ABufUnits   = 2048,
   parameter int unsigned     BBufUnits   = 2048,
   parameter int unsigned     VBufUnits   = 2048,
@@ -21,7 +20,7 @@ module fvgm_top_tb #(
 
   localparam int unsigned IdBits = $clog2(AxiSlots);
 
-  logic clk_i, rst_ni;
+  logic clk_i, clk2x_i, rst_ni;
   logic [NumCores-1:0] irq_o;
 
   // registers
@@ -57,7 +56,16 @@ module fvgm_top_tb #(
     mem_error_last = '0;
     mem_error_core = '0;
     mem_error_port = 1'b0;
-    forever #1 clk_i = !clk_i;
+    clk2x_i = 1'b0;
+    // Every rising edge of clk_i is one of clk2x_i.
+    forever begin
+      #1 clk2x_i = 1'b1;
+      clk_i = 1'b1;
+      #1 clk2x_i = 1'b0;
+      #1 clk2x_i = 1'b1;
+      clk_i = 1'b0;
+      #1 clk2x_i = 1'b0;
+    end
   end
 
   initial begin
@@ -150,8 +158,7 @@ module fvgm_top_tb #(
 
   fvgm_top #(
     .NumCores(NumCores),
-    .DspRows(DspRows),
-    .DspCols(DspCols),
+    .ChainRows(ChainRows),
     .ABufUnits(ABufUnits),
     .BBufUnits(BBufUnits),
     .VBufUnits(VBufUnits),
@@ -162,6 +169,7 @@ module fvgm_top_tb #(
     .BurstBeats(BurstBeats)
   ) u_top (
     .clk_i,
+    .clk2x_i,
     .rst_ni,
     .irq_o,
     .s_axil_awvalid(awvalid),

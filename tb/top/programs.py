@@ -141,7 +141,7 @@ class Slot:
             b_step = n + self.r_(0, 2)
             span = (groups - 1) * b_step + n
         else:
-            b_step = wide + self.r_(0, 2)
+            b_step = wide + self.r_(0, 2) | 1
             span = (k - 1) * b_step + wide
         self.load(Buffer.B, self.b, 1, span + (batch - 1) * b_batch, 0, 1)
         self.load(Buffer.P, 4 * self.p, wide, 4, 4, 1)
@@ -180,7 +180,8 @@ class Slot:
         a_step = self.panel(Buffer.A, self.a, m, groups)
         b_step = self.panel(Buffer.B, self.b, tokens, groups)
         values = self.b + 256
-        self.load(Buffer.B, values, tokens, dim_wide, dim_wide, 1)
+        v_step = dim_wide | 1
+        self.load(Buffer.B, values, tokens, dim_wide, v_step, 1)
         self.compute(Opcode.GEMM, precision=Precision.FP16, out_fp32=1, m=m, n=tokens, k=dim, batch=1, a_base=self.a,
                      a_step=a_step,
                      b_base=self.b, b_step=b_step, o_base=self.v, o_step=2 * wide)
@@ -192,7 +193,7 @@ class Slot:
                      imm0=int(np.float32(1.4427 * 0.2).view(np.uint32)))
         self.compute(Opcode.GEMM, precision=Precision.FP16, b_layout=Layout.KN, row_scale=1, m=m, n=dim, k=tokens,
                      batch=1, a_base=scores,
-                     a_step=p_step, b_base=values, b_step=dim_wide, o_base=self.v + 200, o_step=dim_wide,
+                     a_step=p_step, b_base=values, b_step=v_step, o_base=self.v + 200, o_step=dim_wide,
                      rbuf_base=self.r)
         self.store(self.v + 200, m, dim_wide, dim_wide)
 
