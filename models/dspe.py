@@ -102,6 +102,7 @@ def drain_bits(state: State, precision: Precision) -> tuple[np.ndarray, ...]:
 
 DEPTH = 8  # k of a step of an array of chains
 ROW_WINDOW, COL_WINDOW = 16, 13  # exponents that an aligned operand of a row, of a column holds
+COL_SLACK = 3  # further exponents that one of a column holds, if the number ends in so many zero bits
 
 
 def tile(a: np.ndarray, b: np.ndarray, precision: Precision) -> tuple[np.ndarray, ...]:
@@ -121,13 +122,16 @@ def tile(a: np.ndarray, b: np.ndarray, precision: Precision) -> tuple[np.ndarray
     return (hi << (64 - HALF_BITS)) >> (64 - HALF_BITS), lo & _LOW, flags
 
 
-def classes(x: np.ndarray, window: int) -> np.ndarray:
+def classes(x: np.ndarray, window: int, slack: int = 0) -> np.ndarray:
     """Class of each operand of lines uint16[..., 8]: how many windows it lies below its line's greatest; -1 if it adds
     nothing (zero, infinity, NaN)."""
     x = np.asarray(x, np.int64)
     field = (x >> 10) & 31
     exponent = np.where(field == 31, 0, np.maximum(field, 1) - 1)
-    below = (exponent.max(-1, keepdims=True) - exponent) // window
+    distance = exponent.max(-1, keepdims=True) - exponent
+    extra = distance - window + 1  # low bits that would be lost in class 0
+    fits = (extra > 0) & (extra <= slack) & (x & ((1 << np.clip(extra, 0, slack)) - 1) == 0)
+    below = np.where(fits, 0, distance // window)
     return np.where((field == 31) | (x & 0x7FFF == 0), -1, below)
 
 
@@ -135,5 +139,5 @@ def passes(a: np.ndarray, b: np.ndarray, precision: Precision) -> int:
     """Passes of one step, a uint16[L, 8], b uint16[C, 8]: pairs of classes that rows and columns have; at least 1."""
     if precision == Precision.INT8:
         return 1
-    rows, cols = (len(np.unique(c[c >= 0])) or 1 for c in (classes(a, ROW_WINDOW), classes(b, COL_WINDOW)))
+    rows, cols = (len(np.unique(c[c >= 0])) or 1 for c in (classes(a, ROW_WINDOW), classes(b, COL_WINDOW, COL_SLACK)))
     return rows * cols

@@ -3,9 +3,10 @@
 //
 //   INT8   rows (Pair): x = {byte of row 1, byte of row 0} becomes row1 * 2^18 + row0; columns: x[7:0]
 //   FP16   the significand with its sign, shifted so that equal bits of the eight weigh the same.
-//          The operand holds Window exponents below the line's greatest, e_max. Operands further
-//          below belong to class 1 (the next Window exponents), or 2: they are zero in a pass
-//          that asks for another class (fvgm_dspe_passes). So every product is exact.
+//          The operand holds Window exponents below the line's greatest, e_max, and Slack more of
+//          numbers whose low bits are 0. Others belong to class 1 (the next Window exponents), or
+//          2: they are zero in a pass that asks for another class (fvgm_dspe_passes). So every
+//          product is exact.
 //          x[k] = op_o[k] * 2^(exp_o - (Window - 1)) units of 2^-24. INT8: exp_o = Window - 1.
 //
 //   stage 1  unpack            3  distance to e_max      5  shift, for the class of the pass
@@ -21,6 +22,7 @@ module fvgm_dspe_align
 #(
   parameter int unsigned Bits = 27,
   parameter bit Pair = 1'b1,
+  parameter int unsigned Slack = 0,
   localparam int unsigned Window = Bits - DspeSigBits + 1
 ) (
   input  logic clk_i,
@@ -101,10 +103,21 @@ module fvgm_dspe_align
   logic [DspeDepth-1:0][1:0] class4_d, class4_q;
   logic [DspeDepth-1:0][3:0] shift4_q;
 
+  // An operand below the window whose low bits are 0 fits as well.
+  function automatic logic fits(logic [4:0] distance, logic [DspeSigBits-1:0] sig);
+    logic ok;
+    ok = distance < 5'(Window);
+    for (int unsigned i = 1; i <= Slack; i++) begin
+      if (distance == 5'(Shift + i) && (sig & DspeSigBits'((1 << i) - 1)) == '0) ok = 1'b1;
+    end
+    return ok;
+  endfunction
+
   always_comb begin
     classes_o = '0;
     for (int unsigned k = 0; k < DspeDepth; k++) begin
-      class4_d[k] = 2'(distance3_q[k] >= 5'(Window)) + 2'(32'(distance3_q[k]) >= 2 * Window);
+      class4_d[k] = 2'(!fits(distance3_q[k], sig3_q[k]))
+                    + 2'(32'(distance3_q[k]) >= 2 * Window);
       if (!int8_3_q && sig3_q[k] != '0) classes_o[class4_d[k]] = 1'b1;
     end
     if (classes_o == '0) classes_o[0] = 1'b1;
@@ -119,7 +132,7 @@ module fvgm_dspe_align
       max4_q <= max3_q;
       class4_q <= class4_d;
       for (int unsigned k = 0; k < DspeDepth; k++) begin
-        // At most Window - 1, so four bits hold it.
+        // At most Window - 1 + Slack, so four bits hold it.
         shift4_q[k] <= 4'(distance3_q[k] - 5'(Window) * 5'(class4_d[k]));
       end
     end
@@ -134,13 +147,20 @@ module fvgm_dspe_align
     return Bits'($signed(x[7:0])) + (Pair ? Bits'($signed(x[15:8])) << 18 : '0);
   endfunction
 
+  // Slack bits below the operand are 0 whatever the shift.
+  function automatic logic [Bits-1:0] shifted(logic [DspeSigBits-1:0] sig, logic [3:0] shift);
+    logic [Bits+Slack-1:0] wide;
+    wide = (Bits + Slack)'($signed(sig)) << (4'(Shift + Slack) - shift);
+    return Bits'(wide >> Slack);
+  endfunction
+
   always_ff @(posedge clk_i) begin
     exp5_q <= int8_4_q ? 5'(Shift) : max4_q - 5'(Window) * 5'(class_i);
     kind5_q <= kind4_q;
     for (int unsigned k = 0; k < DspeDepth; k++) begin
       if (int8_4_q) op5_q[k] <= int8_operand(raw4_q[k]);
       else if (class4_q[k] != class_i) op5_q[k] <= '0;
-      else op5_q[k] <= Bits'($signed(sig4_q[k])) << (4'(Shift) - shift4_q[k]);
+      else op5_q[k] <= shifted(sig4_q[k], shift4_q[k]);
     end
   end
 

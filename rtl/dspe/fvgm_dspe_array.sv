@@ -126,7 +126,8 @@ module fvgm_dspe_array
   for (genvar c = 0; c < Cols; c++) begin : g_col_edge
     fvgm_dspe_align #(
       .Bits(DspeColBits),
-      .Pair(1'b0)
+      .Pair(1'b0),
+      .Slack(DspeColSlack)
     ) u_align (
       .clk_i,
       .advance_i(advance),

@@ -1,15 +1,17 @@
 // DSP-E: sizes, latencies, formats of operands and results.
 package fvgm_dspe_pkg;
 
-  // Cycles from a step with last_i to its result in drain_o.
+  // Cycles from a step with last_i to its result in drain_o: fvgm_dspe, fvgm_dspe_packed.
   localparam int unsigned DspeLatency = 4;
+  localparam int unsigned DspePackedLatency = 10;
 
   localparam int unsigned DspeAccBits = 96;
   localparam int unsigned DspeHalfBits = DspeAccBits / 2;
 
   // Result of one column. FP16: acc is the exact sum in units of 2^-48 (two's complement) of the
   // products of finite operands, the flags tell which special products there were. INT8: acc[31:0]
-  // is the int32 sum of row 2i, acc[79:48] that of row 2i + 1; all other bits mean nothing.
+  // is the int32 sum of row 2i, acc[63:32] (fvgm_dspe: acc[79:48]) that of row 2i + 1; all other
+  // bits mean nothing.
   typedef struct packed {
     logic nan;
     logic pinf;
@@ -24,6 +26,7 @@ package fvgm_dspe_pkg;
   localparam int unsigned DspeSigBits = 12;       // FP16 significand with sign
   localparam int unsigned DspeRowWindow = DspeRowBits - DspeSigBits + 1;  // exponents that fit: 16
   localparam int unsigned DspeColWindow = DspeColBits - DspeSigBits + 1;  // 13
+  localparam int unsigned DspeColSlack = 3;       // further exponents, of numbers that end in zeros
   localparam int unsigned DspeSumBits = 53;       // sum of eight products of aligned operands
   localparam int unsigned DspeSumShift = DspeRowWindow + DspeColWindow - 2;
   localparam int unsigned DspeClasses = 3;        // exponents 0..29 in windows of 13

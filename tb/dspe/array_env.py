@@ -246,6 +246,7 @@ class ArrayCoverage(uvm_subscriber):
         cover.point("cp_special", ("nan", "pinf", "ninf", "finite"), goal=3)
         cover.cross("cp_special_x_lane", "cp_special", "cp_lane")
         cover.point("cp_class", [(side, k) for side, n in (("row", 2), ("col", 3)) for k in range(n)], goal=5)
+        cover.point("cp_slack", ("fits", "too_low"), goal=5)
         cover.point("cp_greatest_int8_sum", ("2^17",), goal=1)
         self.last: tuple[int, int, int] | None = None
         self.after_reset = True
@@ -271,10 +272,14 @@ class ArrayCoverage(uvm_subscriber):
             cover.sample("cp_back_to_back_last", "yes")
         self.steps.append((a, b))
         if kind == Precision.FP16:
-            for side, x, window in (("row", a, dspe.ROW_WINDOW), ("col", b, dspe.COL_WINDOW)):
-                for k in np.unique(dspe.classes(x, window)):
+            for side, x, window in (("row", a, (dspe.ROW_WINDOW,)), ("col", b, (dspe.COL_WINDOW, dspe.COL_SLACK))):
+                for k in np.unique(dspe.classes(x, *window)):
                     if k >= 0:
                         cover.sample("cp_class", (side, int(k)))
+            plain, slack = dspe.classes(b, dspe.COL_WINDOW), dspe.classes(b, dspe.COL_WINDOW, dspe.COL_SLACK)
+            for name, seen in (("fits", (plain > 0) & (slack == 0)), ("too_low", slack > 0)):
+                if seen.any():
+                    cover.sample("cp_slack", name)
         elif (a == 0x8080).all() and (b & 0xFF == 0x80).all():
             cover.sample("cp_greatest_int8_sum", "2^17")
         if last:

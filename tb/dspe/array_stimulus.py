@@ -37,7 +37,9 @@ def line(shape: tuple[int, int], window: int, spread: str, rng: np.random.Genera
         return (sign | rng.integers(0, 31, shape) << 10 | man).astype(np.uint16)
     if spread == "edge":  # exponents at both sides of the windows' borders
         top = rng.integers(window + 1, 31, (shape[0], 1))
-        below = rng.choice([0, window - 1, window, min(2 * window - 1, 30), min(2 * window, 30)], shape, p=[0.5, 0.2, 0.1, 0.1, 0.1])
+        below = rng.choice([0, window - 1, window, window + 1, window + 2, min(2 * window - 1, 30), min(2 * window, 30)], shape,
+                           p=[0.5, 0.15, 0.1, 0.08, 0.05, 0.06, 0.06])
+        man &= -1 << rng.integers(0, 5, shape)  # some end in zeros
         return (sign | np.maximum(top - below, 0) << 10 | man).astype(np.uint16)
     if spread == "cancelling":
         half = halves(np.full((shape[0], shape[1] // 2), 2), rng)

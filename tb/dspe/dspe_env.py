@@ -1,12 +1,13 @@
-"""pyuvm environment of the DSP-E.
+"""pyuvm environment of a DSP-E by itself: fvgm_dspe, fvgm_dspe_packed.
 
 An item is one accumulation (tb/dspe/stimulus.py). The driver changes inputs after the falling edge; the monitor samples inputs and
 the drain register at the falling edge, so it sees what the rising edge before saw. The scoreboard runs models/dspe.py step by step and
-compares the drain register in every cycle: it changes exactly DspeLatency cycles after a `last`, and only then.
+compares the drain register in every cycle: it changes exactly FVGM_DSPE_LATENCY cycles after a `last`, and only then.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import cocotb
@@ -23,7 +24,8 @@ from tb.common.coverage import Coverage
 from tb.dspe import stimulus
 from tb.dspe.stimulus import Accumulation
 
-LATENCY = 4  # DspeLatency of rtl/dspe/fvgm_dspe_pkg.sv
+LATENCY = int(os.environ.get("FVGM_DSPE_LATENCY", "4"))  # DspeLatency or DspePackedLatency of rtl/dspe/fvgm_dspe_pkg.sv
+ROW_LSB = int(os.environ.get("FVGM_DSPE_ROW_LSB", "48"))  # of the second row's INT8 sum in lane_t
 LANE_BITS = 99
 
 
@@ -137,7 +139,7 @@ class DspeScoreboard(uvm_subscriber):
         if precision == Precision.INT8:
             (sums,) = dspe.drain_bits(state, precision)
             for column, row in np.ndindex(2, 2):
-                out[(column * LANE_BITS + 48 * row) * 1000 + 32] = int(sums[column, row]) & 0xFFFFFFFF
+                out[(column * LANE_BITS + ROW_LSB * row) * 1000 + 32] = int(sums[column, row]) & 0xFFFFFFFF
         else:
             hi, lo, flags = dspe.drain_bits(state, precision)
             for c in range(2):
@@ -172,7 +174,7 @@ class DspeCoverage(uvm_subscriber):
     """docs/dspe.md lists the points."""
 
     def build_phase(self) -> None:
-        cover = self.coverage = Coverage("dspe")
+        cover = self.coverage = Coverage("dspe", os.environ.get("FVGM_DSPE_UNIT", "plain"))
         modes = [p.name for p in Precision]
         cover.point("cp_mode", modes, goal=100)
         cover.point("cp_switch", [(a, b) for a in modes for b in modes], goal=10)

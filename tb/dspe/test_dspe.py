@@ -17,15 +17,20 @@ from tb.common.runner import Results, simulate
 HERE = Path(__file__).resolve().parent
 
 
-def run(check: bool = True, **variables: int) -> Results:
-    """One simulation; all share one build."""
-    env = {f"FVGM_DSPE_{k.upper()}": str(v) for k, v in variables.items()}
-    return simulate("fvgm_dspe", "tb.dspe.cocotb_dspe", name="dspe", env=env, check=check)
+# Latency, and place of the second row's INT8 sum in lane_t.
+UNITS = {"fvgm_dspe": {"latency": 4, "row_lsb": 48, "unit": "plain"}, "fvgm_dspe_packed": {"latency": 10, "row_lsb": 32, "unit": "packed"}}
 
 
-def test_random_sums() -> None:
+def run(unit: str = "fvgm_dspe", check: bool = True, **variables: int) -> Results:
+    """One simulation; those of a unit share one build."""
+    env = {f"FVGM_DSPE_{k.upper()}": str(v) for k, v in (UNITS[unit] | variables).items()}
+    return simulate(unit, "tb.dspe.cocotb_dspe", name=unit.removeprefix("fvgm_"), env=env, check=check)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_random_sums(unit: str) -> None:
     """Model and RTL agree on every bit, and the coverage goals are met."""
-    run()
+    run(unit)
 
 
 def test_flipped_bit_is_found() -> None:

@@ -1,4 +1,4 @@
-"""Cycles of single GEMMs and of the same GEMM in a stream, on the test top of the mpu, results checked; writes FVGM_MPU_REPORT."""
+"""Cycles of GEMMs on the test top of the mpu, results checked; writes FVGM_MPU_REPORT. FVGM_MPU_VALUES: kind of operands."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from tb.common.seed import rng
 from tb.mpu import stimulus
 from tb.mpu.mpu_env import read_hex, write_hex
 
-STREAM = 3  # commands of a stream; its cycles per command count from the first done_o to the last
-
-# kind, m, n, k, batch; INT8 with row scale and column affine to FP16, FP16 NK (scores) to FP32, FP16 KN with row scale to FP16
+# kind, m, n, k, batch, commands: INT8 with row scale and column affine to FP16, FP16 NK (scores) to FP32, FP16 KN with row scale
+# to FP16. A batch that exceeds a buffer is cut into commands that follow each other; the last shape is a slice of 512x1152x1152.
 GEMMS = [
-    ("fp16_nk", 96, 96, 96, 1), ("fp16_kn", 96, 96, 96, 1), ("fp16_kn", 256, 72, 256, 1), ("fp16_nk", 256, 256, 72, 1),
-    ("fp16_kn", 16, 72, 16, 64), ("fp16_nk", 16, 16, 72, 64),
-    ("int8", 64, 216, 216, 1), ("int8", 64, 864, 216, 1), ("int8", 64, 216, 864, 1), ("int8", 96, 96, 1152, 1),
+    ("fp16_nk", 96, 96, 96, 1, 1), ("fp16_nk", 128, 128, 128, 1, 1), ("fp16_kn", 256, 72, 256, 1, 1), ("fp16_nk", 256, 256, 72, 1, 1),
+    ("fp16_kn", 16, 72, 16, 64, 4), ("fp16_nk", 16, 16, 72, 64, 4), ("fp16_kn", 96, 96, 96, 1, 1),
+    ("int8", 96, 1152, 96, 1, 1), ("int8", 128, 216, 1152, 1, 1), ("int8", 64, 216, 216, 1, 1), ("int8", 64, 864, 216, 1, 1),
 ]
 
 
@@ -73,41 +72,36 @@ async def clear() -> None:
     dut.clear_i.value = 0
 
 
-async def measure(machine: Config, images: dict, folder: Path, kind: str, m: int, n: int, k: int, batch: int) -> dict:
-    """One row of the table."""
+async def measure(machine: Config, images: dict, folder: Path, kind: str, m: int, n: int, k: int, batch: int, commands: int) -> dict:
+    """One row of the table: cycles from the first command in an idle unit to the last done_o, every bit of the result compared."""
     dut = cocotb.top
     fields = command(kind, m, n, k, batch)
     dut.load_i.value = 1
     await FallingEdge(dut.clk_i)
     dut.load_i.value = 0
     await clear()
-    await issue(fields)
-    single = await until_done(1)
+    start = time.process_time()
+
+    async def all_commands() -> None:
+        for _ in range(commands):
+            await issue(fields)
+
+    task = cocotb.start_soon(all_commands())
+    cycles = await until_done(commands)
+    await task
+    rate = cycles / (time.process_time() - start)
     stalls = {name: int(getattr(dut, f"{name}_q").value) for name in ("stall_drain", "stall_operand")}
     dut.dump_i.value = 1
     await FallingEdge(dut.clk_i)
     dut.dump_i.value = 0
     expected = mpu.gemm(fields, **images, config=machine)
     assert (read_hex(folder / "vbuf_out.hex") == expected).all(), f"{kind} {m}x{n}x{k}"
-    await clear()
-    start = time.process_time()
-
-    async def all_commands() -> None:
-        for _ in range(STREAM):
-            await issue(fields)
-
-    task = cocotb.start_soon(all_commands())
-    first = await until_done(1)
-    last = await until_done(STREAM)
-    await task
-    rate = last / (time.process_time() - start)
-    stream = (last - first) / (STREAM - 1)
     peak = machine.int8_macs if kind == "int8" else machine.fp16_macs
+    macs = commands * mpu.macs(fields)
     return {
-        "kind": kind, "m": m, "n": n, "k": k, "batch": batch, "macs": mpu.macs(fields), "peak": peak,
-        "steps": mpu.steps(fields, machine), "rows": mpu.drain_cycles(fields, machine),
-        "cycles": single, "utilisation": mpu.macs(fields) / single / peak,
-        "stream_cycles": stream, "stream_utilisation": mpu.macs(fields) / stream / peak, **stalls, "cycles_per_second": rate,
+        "kind": kind, "m": m, "n": n, "k": k, "precision": "int8" if kind == "int8" else "fp16", "batch": commands * batch,
+        "macs": macs, "macs_per_cycle": peak, "ideal_cycles": commands * mpu.ideal_cycles(fields, machine), "cycles": cycles,
+        "utilisation": round(macs / cycles / peak, 5), **stalls, "cycles_per_second": round(rate),
     }
 
 
@@ -116,7 +110,7 @@ async def utilisation(dut: object) -> None:
     """Every GEMM of the table."""
     machine = config.load(os.environ["FVGM_MPU_CONFIG"])
     folder = Path(cocotb.plusargs["images"])
-    images = stimulus.images(machine, "moderate", rng("mpu.utilisation"))
+    images = stimulus.images(machine, os.environ.get("FVGM_MPU_VALUES", "gaussian"), rng("mpu.utilisation"))
     for name, image in images.items():
         write_hex(folder / f"{name}.hex", image)
     for _ in range(3):

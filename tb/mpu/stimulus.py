@@ -48,9 +48,11 @@ class Program:
 
 
 def images(machine: Config, values: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Buffer contents. moderate: finite FP16 and FP32 of a narrow range; special: those with some zeros, subnormals, infinities and NaN; any: any bits."""
+    """Buffer contents. gaussian: FP16 of a normal distribution, as attention's operands are; moderate: finite FP16 of exponents 8 to 22; special: those with some zeros, subnormals, infinities and NaN; any: any bits."""
 
     def halves(units: int) -> np.ndarray:
+        if values == "gaussian":
+            return rng.normal(size=(units, 8)).astype(np.float16).view(np.uint8)
         bits = rng.integers(0, 1 << 16, (units, 8))
         if values != "any":
             bits = (bits & 0x83FF) | rng.integers(8, 23, bits.shape) << 10
