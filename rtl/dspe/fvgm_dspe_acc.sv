@@ -65,7 +65,10 @@ module fvgm_dspe_acc
   end
 
   // A carry into an addition is one more bit below it, so that one carry chain does it all.
-  logic [Segs-1:0][Seg-1:0] addend, sum, acc_q;
+  // Unpacked, so that no simulated operation is wider than 64 bits.
+  logic [Seg-1:0] addend [Segs];
+  logic [Seg-1:0] sum [Segs];
+  logic [Seg-1:0] acc_q [Segs];
   logic [Segs-1:0] carry_in, carry_out, carry_q, unused_low;
 
   assign addend[0] = ctrl[0].int8 ? {{Seg - Lane{s0_negative}}, x_i[Lane-1:0]} : x_i[Seg-1:0];

@@ -15,13 +15,19 @@ module fvgm_dspe_shift
 );
 
   localparam int unsigned Bits1 = DspeSumBits + 3;
-  localparam int unsigned Bits2 = Bits1 + 12;
+  localparam int unsigned Low = 64;                // by4 in two parts, so that no simulated
+  localparam int unsigned High = Bits1 + 12 - Low;  // operation is wider than 64 bits
+  localparam int unsigned Seg = 32;
 
   logic signed [Bits1-1:0] by1_q;
-  logic signed [Bits2-1:0] by4_q;
-  logic signed [DspeAccBits-1:0] by16_q;
+  logic [Low-1:0] by4_low_q;
+  logic signed [High-1:0] by4_high_q;
+  logic [Seg-1:0] by16_q [DspeAccBits/Seg];
   logic [3:0] shift1_q;
   logic [1:0] shift2_q;
+  logic sign;
+
+  assign sign = by4_high_q[High-1];
 
   always_ff @(posedge clk2x_i) begin
     shift1_q <= shift_i[5:2];
@@ -33,19 +39,37 @@ module fvgm_dspe_shift
     endcase
     shift2_q <= shift1_q[3:2];
     unique case (shift1_q[1:0])
-      2'd0: by4_q <= Bits2'(by1_q);
-      2'd1: by4_q <= Bits2'(by1_q) << 4;
-      2'd2: by4_q <= Bits2'(by1_q) << 8;
-      default: by4_q <= Bits2'(by1_q) << 12;
+      2'd0: by4_low_q <= Low'(by1_q);
+      2'd1: by4_low_q <= Low'(by1_q) << 4;
+      2'd2: by4_low_q <= Low'(by1_q) << 8;
+      default: by4_low_q <= Low'(by1_q) << 12;
     endcase
+    by4_high_q <= (shift1_q[1:0] == 2'd3) ? by1_q[Bits1-1-:High] : {High{by1_q[Bits1-1]}};
+    // 32-bit pieces of by4 >> 27, >> 11, << 5 and << 21.
     unique case (shift2_q)
-      2'd0: by16_q <= DspeAccBits'(by4_q >>> DspeSumShift);
-      2'd1: by16_q <= DspeAccBits'(by4_q >>> (DspeSumShift - 16));
-      2'd2: by16_q <= DspeAccBits'(by4_q) << (32 - DspeSumShift);
-      default: by16_q <= DspeAccBits'(by4_q) << (48 - DspeSumShift);
+      2'd0: begin
+        by16_q[0] <= by4_low_q[DspeSumShift+:Seg];
+        by16_q[1] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg]}));
+        by16_q[2] <= {Seg{sign}};
+      end
+      2'd1: begin
+        by16_q[0] <= by4_low_q[DspeSumShift-16+:Seg];
+        by16_q[1] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg-16]}));
+        by16_q[2] <= {Seg{sign}};
+      end
+      2'd2: begin
+        by16_q[0] <= {by4_low_q[DspeSumShift-1:0], {Seg-DspeSumShift{1'b0}}};
+        by16_q[1] <= by4_low_q[DspeSumShift+:Seg];
+        by16_q[2] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg]}));
+      end
+      default: begin
+        by16_q[0] <= {by4_low_q[DspeSumShift-17:0], {Seg-DspeSumShift+16{1'b0}}};
+        by16_q[1] <= by4_low_q[DspeSumShift-16+:Seg];
+        by16_q[2] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg-16]}));
+      end
     endcase
   end
 
-  assign aligned_o = by16_q;
+  assign aligned_o = {by16_q[2], by16_q[1], by16_q[0]};
 
 endmodule

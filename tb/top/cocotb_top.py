@@ -190,6 +190,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
     yield one("store_from_a", Cause.ILLEGAL_FIELD, Opcode.STORE, store, buffer=Buffer.A)
     yield one("store_unit_step", Cause.ILLEGAL_FIELD, Opcode.STORE, store, unit_step=2)
     yield one("int8_kn", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, b_layout=1)
+    yield one("fp16_kn_even_step", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, precision=1, b_layout=1, b_step=10)
     yield one("fp16_k", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, precision=1, k=16385)
     yield one("sfu_op_0", Cause.ILLEGAL_FIELD, Opcode.SFU, sfu, op=0)
     yield one("sfu_op_6", Cause.ILLEGAL_FIELD, Opcode.SFU, sfu, op=6)
