@@ -59,8 +59,8 @@ module fvgm_dspe_packed
     };
   endfunction
 
-  function automatic logic [10:0] significand(logic [15:0] x);
-    return {x[14:10] != '0, x[9:0]};
+  function automatic logic [10:0] significand(logic [14:0] magnitude);
+    return {magnitude[14:10] != '0, magnitude[9:0]};
   endfunction
 
   // x * y modulo 128 in LUTs.
@@ -108,10 +108,10 @@ module fvgm_dspe_packed
   logic [23:0] unused_bcout;
   logic unused_p;
 
-  assign col0 = int8 ? 27'($signed(b_i[0][7:0])) : 27'(significand(b_i[0]));
-  assign col1 = int8 ? 27'($signed(b_i[1][7:0])) << 18 : 27'(significand(b_i[1])) << 15;
+  assign col0 = int8 ? 27'($signed(b_i[0][7:0])) : 27'(significand(b_i[0][14:0]));
+  assign col1 = int8 ? 27'($signed(b_i[1][7:0])) << 18 : 27'(significand(b_i[1][14:0])) << 15;
   assign row = int8 ? (24'($signed(a_i[15:8])) << 9) + 24'($signed(a_i[7:0]))
-                    : 24'(significand(a_i));
+                    : 24'(significand(a_i[14:0]));
   assign unused_p = ^p[57:43];
 
   fvgm_dsp58 #(
@@ -235,6 +235,7 @@ module fvgm_dspe_packed
     // the drain takes the sum from in front of the register.
     logic [Segs-1:0][Seg-1:0] addend, sum, acc_q;
     logic [Segs-1:0] sign, carry_in, carry_out, carry_q, unused_low;
+    logic unused_carry;
     logic [Seg-1:0] x1_q, sum1_q;
     logic [Seg-1:0] x2_q [2];
     logic [Seg-1:0] sum0_q [2];
@@ -254,6 +255,7 @@ module fvgm_dspe_packed
 
     assign addend = {x2_q[1], x1_q, x_q[c][Seg-1:0]};
     assign sign = sign_q;
+    assign unused_carry = carry_q[Segs-1];
     assign carry_in = {carry_q[1], !step[ToX+1].int8 && carry_q[0], sign[0]};
 
     // A carry into an addition is one more bit below it, so that one carry chain does it all.
