@@ -19,7 +19,7 @@ MODEL = {"fp": "numerics", "top": "core"}
 PAGE = {"fp": "numerics", "top": "architecture"}
 NOT_BLOCKS = {"pkg", "include", "prim"}
 
-GENERATORS = ("models.isa", "models.sfu_tables", "scripts.regs", "scripts.numbers")
+GENERATORS = ("models.isa", "models.sfu_tables", "scripts.regs", "scripts.numbers", "scripts.coverage_plan")
 MAX_LINES = 600
 GENERATED = {"rtl/csr/fvgm_csr_regs.sv", "rtl/csr/fvgm_csr_regs_pkg.sv", "rtl/sfu/fvgm_sfu_rom_pkg.sv"}
 
@@ -30,7 +30,7 @@ def stale_files() -> list[str]:
     for module in GENERATORS:
         run = subprocess.run([sys.executable, "-m", module, "--check"], cwd=ROOT, capture_output=True, text=True)
         if run.returncode:
-            problems.append((run.stdout + run.stderr).strip().splitlines()[-1])
+            problems += run.stdout.splitlines() or run.stderr.splitlines()[-1:]
     return problems
 
 

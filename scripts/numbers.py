@@ -49,26 +49,112 @@ def sim_ops() -> str:
     return "\n".join(lines)
 
 
-def synth() -> str:
-    """Resource estimate of `make synth`, per block."""
-    report = json.loads((RESULTS / "synth.json").read_text())
-    lines = ["| module | LUT | FF | DSP58 | BRAM | URAM |", "|---|---|---|---|---|---|"]
-    for name, row in report["blocks"].items():
-        lines.append(f"| `{name}` | " + " | ".join(f"{row[k]:,}" for k in ("lut", "ff", "dsp58", "bram", "uram")) + " |")
+def gemm() -> str:
+    """`make bench`: GEMMs on the RTL of the mpu."""
+    report = json.loads((RESULTS / "gemm.json").read_text())
+    wide = {(r["kind"], r["m"], r["n"], r["k"]): r for r in report["wide"]}
+    lines = ["| GEMM | m x n x k | batch | ideal cycles | cycles | utilisation | stall: operands, passes | stall: drain | exponents over 2^15 |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for r in report["rows"]:
+        other = wide.get((r["kind"], r["m"], r["n"], r["k"]))
+        lines.append(f"| {r['kind']} | {r['m']}x{r['n']}x{r['k']} | {r['batch']} | {r['ideal_cycles']:,} | {r['cycles']:,} | {100 * r['utilisation']:.2f} % "
+                     f"| {r['stall_operand']} | {r['stall_drain']} | {_percent(other['utilisation']) if other else ''} |")
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "synth": synth}
+def latte1() -> str:
+    """The full Latte-1 model through the compiler."""
+    r = json.loads((RESULTS / "latte1.json").read_text())
+    units = ", ".join(f"{unit.upper()} {n:,}" for unit, n in r["unit_instructions"].items())
+    busy = ", ".join(f"{unit.upper()} {_percent(n / r['ideal_cycles'])}" for unit, n in r["unit_cycles"].items())
+    hidden = f"{r['heads'] * r['head_dim']} = {r['heads']} x {r['head_dim']}"
+    rows = [
+        ("model", f"{r['blocks']} blocks, hidden {hidden}, {r['frames']} x {r['positions']} tokens, {r['captions']} caption tokens"),
+        ("machine", f"`{r['config']}`, one core"), ("instructions", f"{r['instructions']:,} ({units})"),
+        ("program, weights, HBM used", ", ".join(f"{r[k]:,} B" for k in ("program_bytes", "weight_bytes", "hbm_bytes"))),
+        ("moved between HBM and buffers", f"{r['bytes_moved']:,} B"),
+        ("MACs, linear and attention", f"{r['macs']['linear']:,} and {r['macs']['attention']:,}"),
+        ("cycles at peak (MACs only)", f"{r['peak_cycles']:,}"),
+        ("ideal cycles of the program", f"{r['ideal_cycles']:,}"), ("units busy", busy),
+    ]
+    return "| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
+
+
+# Units of others: MACs per cycle, LUT and FF per DSP slice, and the flow that counted them.
+PEERS = (
+    ("cvfpu FP16 FMA, 3 stages", "", 1, 562, 139, "yosys"), ("cvfpu FP16 x FP16 + FP32", "", 0.5, 627, 110, "yosys"),
+    ("RedMulE compute element", "", 1, 511, 139, "yosys"), ("Focus FP16 multiply, FP32 accumulate", "", 1, 642, 64, "yosys"),
+    ("XtraMAC FP16 + FP32", "", 1, 542, 184, "Vivado, published"), ("XtraMAC INT8", 2, "", 93, 316, "Vivado, published"),
+    ("XtraMAC BF16 or INT8 at run time", 2, "2 BF16", "569-693", "513-672", "Vivado, published"),
+    ("DFVG processing element", "", "2 BF16", 176, 300, "Vivado, published"),
+)
+
+
+def synth() -> str:
+    """Resource estimate of `make synth`, per block."""
+    report = json.loads((RESULTS / "synth.json").read_text())
+    keys = ("lut", "lutram", "ff", "dsp58", "bram", "uram", "ltp")
+    lines = ["| block | parameters | LUT | LUTRAM | FF | DSP58 | BRAM | URAM | path |", "|" + "---|" * 9]
+    for name, row in report["blocks"].items():
+        parameters = ", ".join(f"{k} {v}" for k, v in row["parameters"].items())
+        lines.append(f"| `{name}` | {parameters} | " + " | ".join(f"{row[k]:,}".removesuffix(".0") for k in keys) + " |")
+    return "\n".join(lines)
+
+
+def dspe() -> str:
+    """Designs of a DSP-E per DSP58, beside the units of others."""
+    designs = json.loads((RESULTS / "synth.json").read_text())["dspe"]
+    lines = ["| design | INT8 | FP16 | LUT sites | of them LUTRAM | share of the edges | FF | path | at 2x | gain | flow |", "|" + "---|" * 11]
+    for d in sorted(designs, key=lambda d: not d["default"]):
+        name = f"**{d['design']}**" if d["default"] else d["design"]
+        rates = " | ".join(f"{d[k]:.3g}" for k in ("int8_macs", "fp16_macs"))
+        sites = " | ".join(f"{d[k]:.0f}" for k in ("lut", "lutram", "edge_lut", "ff"))
+        fast = d["ltp2x"] if d["clock"] == "double" else ""
+        lines.append(f"| {name} | {rates} | {sites} | {d['ltp']} | {fast} | {d['gain']:.2f} | yosys |")
+    for name, int8, fp16, lut, ff, flow in PEERS:
+        lines.append(f"| {name} | {int8} | {fp16} | {lut} | | | {ff} | | | | {flow} |")
+    return "\n".join(lines)
+
+
+def v80() -> str:
+    """The largest array in the budget of an Alveo V80."""
+    v = json.loads((RESULTS / "synth.json").read_text())["v80"]
+    return (f"{v['cores']} cores of {v['chain_rows']} x {v['chain_cols']} chains: {v['dsp58']:,} DSP58, {v['lut']:,} LUT sites "
+            f"({v['lutram']:,} of them LUTRAM), {v['ff']:,} FF; at {v['mhz']} MHz {v['int8_tops']:.2f} TOPS in INT8, "
+            f"{v['fp16_tops']:.2f} in FP16, **{v['latte_tops']:.2f}** in the mix of Latte-XL/2.")
+
+
+def dspe_goals() -> str:
+    """The default DSP-E against its goals."""
+    report = json.loads((RESULTS / "synth.json").read_text())
+    d, latte = next(d for d in report["dspe"] if d["default"]), report["v80"]["latte_tops"]
+    rows = (
+        ("LUT sites per DSP-E, accumulators and drain included", "at most 240, 150 wanted", f"{d['lut']:.0f}", d["lut"] <= 150),
+        ("the same with its share of the edges", "at most 240, 150 wanted", f"{d['lut'] + d['edge_lut']:.0f}",
+         d["lut"] + d["edge_lut"] <= 150),
+        ("TOPS in the mix", "at least 21.2", f"{latte:.2f}", latte >= 21.2), ("", "aim 26", f"{latte:.2f}", latte >= 26),
+        ("gain over one FP16 MAC per DSP58, two places", "3.74", f"{d['gain']:.3f}", round(d["gain"], 2) >= 3.74),
+        ("depth between registers, mapped cells", "at most 12", f"{d['ltp']}", d["ltp"] <= 12),
+        ("depth on the double clock", "1 LUT", f"{d['ltp2x']}", d["ltp2x"] <= 1),
+    )
+    lines = ["| measure | goal | measured | |", "|---|---|---|---|"]
+    return "\n".join(lines + [f"| {name} | {goal} | {value} | {'met' if met else 'not met'} |" for name, goal, value, met in rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "gemm": gemm, "latte1": latte1, "synth": synth,
+                                         "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80}
 
 
 def record() -> None:
-    """Refresh bench/results from build/reports."""
+    """Refresh bench/results from build/reports; of the compiler's reports only that of the whole Latte-1 on `v80`."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name in ("sim", "synth"):
+    for name, result in (("sim", "sim"), ("synth", "synth"), ("compile", "latte1")):
         source = REPORTS / f"{name}.json"
         if source.exists():
             data = {k: v for k, v in json.loads(source.read_text()).items() if k not in HOST_KEYS}
-            (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+            if name == "compile" and (data["checkpoint"], data["config"], data["blocks"]) != ("latte-1", "v80", 56):
+                continue
+            (RESULTS / f"{result}.json").write_text(json.dumps(data, indent=1) + "\n")
 
 
 def main() -> int:

@@ -120,6 +120,17 @@ def markdown(regs: list[RegInfo]) -> str:
             reset = "hardware" if f.reset is None else f"0x{f.reset:X}"
             text = "; ".join(t for t in ((reg.text if index == 0 else ""), f.text) if t)
             lines.append(f"{head}| {bits} | {f.name} | {f.access} | {reset} | {text} |")
+    lines += ["", "## Verification",
+              "`tb/csr`: a walk over the map, then random reads and writes with all strobes, orders of address and data and "
+              "waits, while the hardware's inputs change; every response, word, output, pulse and the interrupt line "
+              "against `models/csr.py`.", "",
+              "| point | bins |", "|---|---|",
+              "| `cp_register_read`, `cp_register_write` | every register |",
+              "| `cp_response` | reads and writes answered with OKAY, with SLVERR |",
+              "| `cp_strobes` | all, some, no bytes written |",
+              "| `cp_order` | address and data together, address first, data first |",
+              "| `cp_response_wait` | the master takes a response after 0 to 4 cycles |",
+              "| `cp_irq` | the interrupt line low, high |"]
     return "\n".join([*lines, ""])
 
 

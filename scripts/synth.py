@@ -2,14 +2,14 @@
 
 Every block of BLOCKS is read with read_slang, mapped with `synth_xilinx -family xcup -flatten -noiopad -noclkbuf` in a
 process of its own, two at a time. A block's `parts` are black boxes in it: they are blocks of their own, whose cost is
-added as often as they occur; so are PRIMITIVES, in every block and at a fixed cost. Prints a table, writes
-build/reports/synth.json (`blocks {module: {lut, ff, dsp58, bram, uram, ltp, ...}}`, parts included) and fails if any
-block does not synthesise. Logs: build/synth/<block>.log.
+added as often as they occur; so are PRIMITIVES, in every block and at a fixed cost. Prints tables, writes
+build/reports/synth.json (docs/reports.md: `blocks`, parts included; `dspe`, the designs of a DSP-E; `v80`, the largest array)
+and fails if any block does not synthesise. Logs: build/synth/<block>.log.
 
-lut: LUT1..LUT6 cells; lutram: distributed RAM and shift-register cells; dsp58: DSP48E2 cells (27x18 bits, where a DSP58
-has 27x24) and fvgm_dsp58; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
-registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each); of a block and its parts
-the greatest.
+lut: LUT1..LUT6 cells; lutram: LUT sites used as distributed RAM or shift register; dsp58: DSP48E2 cells (27x18 bits, where a
+DSP58 has 27x24) and fvgm_dsp58; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
+registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each), ltp2x: the same of paths that
+end in a register on the double clock; of a block and its parts the greatest.
 """
 
 from __future__ import annotations
@@ -39,30 +39,58 @@ CPU_LIMIT_S = 600  # processor time of one block: a busy host does not fail a bl
 FLOW = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
 SEQUENTIAL = "t:FD* t:LD* t:DSP* t:RAM* t:URAM* t:SRL* t:fvgm_*"
 SUMMED = ("lut", "ff", "dsp58", "bram", "uram", "lutram")
+# LUT sites of a cell of distributed memory; other such cells (SRL16E, RAM32X1S, ...) take one.
+SITES = {"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4,
+         "RAM128X1S": 2, "RAM256X1S": 4, "RAM256X1D": 8}
+REGISTERS = "FDRE,FDSE,FDCE,FDPE"
 # Wrappers of rtl/prim that are one hard block of the device, registers inside included.
 PRIMITIVES = {"fvgm_dsp58": {"dsp58": 1}}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A module to price with the parameters of `tiny`; `parts` are blocks inside it that are priced by themselves."""
+    """A module to price; `parts` are names of blocks inside it that are priced by themselves.
+
+    Parameters not given here are those of `tiny`. One module may be several blocks, named by `variant`; as parts they are
+    told apart by their first parameter.
+    """
 
     module: str
     parts: tuple[str, ...] = ()
     parameters: dict[str, int] = field(default_factory=dict)
+    variant: str = ""
 
+    @property
+    def name(self) -> str:
+        """Key in the report."""
+        return self.module + (f".{self.variant}" if self.variant else "")
+
+
+V80_ROWS, V80_COLS = 31, 8  # chains of a core in the array that `v80` prices
+V80_DSP58, V80_LUT, MHZ = 10_300, 1_440_000, 300
+INT8_SHARE = 0.93  # of the MACs of Latte-XL/2; the rest is FP16
+DEPTH = 8  # DSP58 of a chain
 
 _FP = ("fvgm_fp32_mul", "fvgm_fp32_add", "fvgm_fp32_to_fp16")
+_CHAINS = ("fvgm_dspe_chain", "fvgm_dspe_align.row", "fvgm_dspe_align.column")
 BLOCKS = (
     Block("fvgm_fp32_mul"), Block("fvgm_fp32_add"), Block("fvgm_fp32_to_fp16"), Block("fvgm_fp32_to_i8"),
     Block("fvgm_i32_to_fp32"), Block("fvgm_acc_to_fp32"), Block("fvgm_fp16_to_fp32"),
-    Block("fvgm_dspe"), Block("fvgm_mpu_array", ("fvgm_dspe",)), Block("fvgm_mpu_feed"),
+    Block("fvgm_dspe"), Block("fvgm_dspe_packed"), Block("fvgm_dspe_shift"), Block("fvgm_dspe_acc"),
+    Block("fvgm_dspe_chain", ("fvgm_dspe_shift",)),
+    Block("fvgm_dspe_align", (), {"Bits": 27, "Pair": 1, "Slack": 0}, "row"),
+    Block("fvgm_dspe_align", (), {"Bits": 24, "Pair": 0, "Slack": 3}, "column"),
+    Block("fvgm_dspe_array", _CHAINS, {"Rows": 2, "Cols": 8}),
+    Block("fvgm_dspe_array", _CHAINS, {"Rows": V80_ROWS, "Cols": V80_COLS}, "v80"),
+    Block("fvgm_mpu_array", ("fvgm_dspe_array",)),
+    Block("fvgm_mpu_array", ("fvgm_dspe_array.v80",), {"ChainRows": V80_ROWS}, "v80"), Block("fvgm_mpu_feed"),
     Block("fvgm_mpu_drain", (*_FP, "fvgm_i32_to_fp32", "fvgm_acc_to_fp32")), Block("fvgm_sfu_issue"),
     Block("fvgm_sfu_fn"), Block("fvgm_sfu_lane", (*_FP, "fvgm_fp32_to_i8", "fvgm_sfu_fn")),
     Block("fvgm_sfu", (*_FP, "fvgm_fp16_to_fp32", "fvgm_sfu_lane", "fvgm_sfu_issue")),
     Block("fvgm_dma_load"), Block("fvgm_dma_store"),
     Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_csr"),
 )
+BY_NAME = {b.name: b for b in BLOCKS}
 
 
 def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
@@ -73,37 +101,56 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
     declared = {m.name: m.parameters for m in modules()}
     libraries = " ".join(f"-y {p}" for p in sorted((ROOT / "rtl").iterdir()) if p.is_dir())
     overrides = " ".join(f"-G {name}={value}" for name, value in parameters.items())
-    boxes = " ".join(f"--blackboxed-module {part}" for part in (*block.parts, *PRIMITIVES))
+    parts = [BY_NAME[name] for name in block.parts]
+    boxed = {part.module for part in parts} | set(PRIMITIVES)
+    boxes = " ".join(f"--blackboxed-module {module}" for module in sorted(boxed))
     sources = " ".join(str(p) for p in [*packages(), files[block.module]])
     design = ys.Design()
     ys.run_pass(f"read_slang -I {ROOT / 'rtl/include'} {libraries} -Y .sv {overrides} {boxes} --top {block.module} "
                 f"{sources}", design)
-    for part in block.parts:
-        # read_slang hands local parameters to black boxes, which synth_xilinx then refuses.
-        for name in re.findall(r"\blocalparam\b[^=;]*?(\w+)\s*=", files[part].read_text()):
-            ys.run_pass(f"setparam -unset {name} t:{part}", design)
-    for primitive in PRIMITIVES:
-        for name in declared[primitive]:
-            ys.run_pass(f"setparam -unset {name} t:{primitive}", design)
+
+    def cells(selection: str) -> int:
+        ys.run_pass(f"tee -q -o {out}.count select -count {selection}", design)
+        return int(re.search(r"(\d+) objects", Path(f"{out}.count").read_text())[1])
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    number = {}
+    for part in parts:
+        given = [f"r:{k}={v} %i" for k, v in part.parameters.items()]
+        number[part.name] = cells(" ".join([f"t:{part.module}", *given[:1]]))
+    for module in {part.module for part in parts}:
+        found = sum(number[part.name] for part in parts if part.module == module)
+        if found != cells(f"t:{module}"):
+            raise SystemExit(f"ERROR: {block.name}: {cells(f't:{module}')} {module}, of which its parts are {found}")
+    for module in boxed:
+        # synth_xilinx refuses parameters on a black box; read_slang also hands it local ones and genvars.
+        local = re.findall(r"\b(?:localparam\b[^=;]*?|genvar\s+)(\w+)\s*=", files[module].read_text())
+        for name in (*declared[module], *local):
+            ys.run_pass(f"setparam -unset {name} t:{module}", design)
     ys.run_pass(FLOW, design)
     # A latch or a cell that was not mapped is an error of the RTL, not a number.
     ys.run_pass("check -mapped -assert", design)
-    out.parent.mkdir(parents=True, exist_ok=True)
     ys.run_pass(f"tee -q -o {out}.stat stat -json", design)
     ys.run_pass(f"select -set sequential {SEQUENTIAL}", design)
     ys.run_pass(f"tee -q -o {out}.ltp ltp * @sequential %d", design)
-    cells = json.loads(Path(f"{out}.stat").read_text())["design"]["num_cells_by_type"]
-    path = re.search(r"length=(\d+)", Path(f"{out}.ltp").read_text())
+    fast = f"w:clk2x_i %co1:+{REGISTERS}[C] t:FD* %i"
+    ys.run_pass(f"select -set cone {fast} %ci1:-{REGISTERS}[C] %ci*:-{REGISTERS},SRL16E,SRLC32E,fvgm_dsp58", design)
+    ys.run_pass(f"tee -q -o {out}.ltp2x ltp @cone @sequential %d", design)
+    mapped = json.loads(Path(f"{out}.stat").read_text())["design"]["num_cells_by_type"]
 
     def count(pattern: str) -> int:
-        return sum(n for name, n in cells.items() if re.fullmatch(pattern, name))
+        return sum(n for name, n in mapped.items() if re.fullmatch(pattern, name))
 
+    def longest(name: str) -> int:
+        found = re.search(r"length=(\d+)", Path(f"{out}.{name}").read_text())
+        return int(found[1]) if found else 0
+
+    number |= {primitive: count(primitive) for primitive in PRIMITIVES if count(primitive)}
     counts = {
         "lut": count(r"LUT[1-6]"), "ff": count(r"FD\w+"), "dsp58": count(r"DSP\w+"),
         "bram": count(r"RAMB36\w*") + count(r"RAMB18\w*") / 2, "uram": count(r"URAM\w*"),
-        "ltp": int(path[1]) if path else 0, "lutram": count(r"RAM(?!B)\w+") + count(r"SRL\w+"),
-        "latch": count(r"LD\w+"),
-        "parts": {part: count(part) for part in (*block.parts, *PRIMITIVES) if part in block.parts or count(part)},
+        "ltp": longest("ltp"), "ltp2x": longest("ltp2x"), "latch": count(r"LD\w+"), "parts": number,
+        "lutram": count(r"SRL\w+") + sum(n * SITES.get(name, 1) for name, n in mapped.items() if re.match("RAM(?!B)", name)),
     }
     out.write_text(json.dumps(counts))
 
@@ -114,10 +161,10 @@ def run(block: Block, declared: dict[str, tuple[str, ...]]) -> dict[str, object]
         return {"error": "no such module in rtl/"}
     tiny = {k: v for k, v in config.load("tiny").rtl_parameters().items() if k in declared[block.module]}
     parameters = tiny | block.parameters
-    out, log = LOGS / f"{block.module}.json", LOGS / f"{block.module}.log"
+    out, log = LOGS / f"{block.name}.json", LOGS / f"{block.name}.log"
     LOGS.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "scripts.synth", "--worker", block.module]
+    command = [sys.executable, "-m", "scripts.synth", "--worker", block.name]
     command += [f"{k}={v}" for k, v in parameters.items()] + ["--out", str(out)]
     start = time.monotonic()
     with log.open("w") as handle:
@@ -146,48 +193,99 @@ def add_parts(results: dict[str, dict[str, object]]) -> None:
                 continue
             for key in SUMMED:
                 result[key] += number * cost.get(key, 0)
-            result["ltp"] = max(result["ltp"], cost.get("ltp", 0))
+            for key in ("ltp", "ltp2x"):
+                result[key] = max(result[key], cost.get(key, 0))
+
+
+def gain(int8_macs: float, fp16_macs: float) -> float:
+    """MACs per cycle of a mix of INT8 and FP16, where one FP16 MAC per cycle is 1."""
+    return 1 / (INT8_SHARE / int8_macs + (1 - INT8_SHARE) / fp16_macs)
+
+
+def dspe_designs(results: dict[str, dict[str, object]]) -> list[dict[str, object]]:
+    """The designs of a DSP-E, each per DSP58: accumulators and drain registers included, edges beside them."""
+    chain, acc, array, line = (results[f"fvgm_dspe_{n}"] for n in ("chain", "acc", "array.v80", "align.row"))
+    units, lines = (array["parts"][f"fvgm_dspe_{n}"] for n in ("chain", "align.row"))
+    edges = (array["lut"] + array["lutram"]) / units - chain["lut"] - chain["lutram"]
+    single_edges = edges - (line["lut"] + line["lutram"]) * lines / units / 2  # one line of rows for a chain, not two
+    single = {k: chain[k] - acc[k] for k in ("lut", "lutram", "ff")} | {k: chain[k] for k in ("dsp58", "ltp", "ltp2x")}
+    rows = (
+        ("chain", chain, 32, 16, edges, "double"), ("chain, single clock (derived)", single, 16, 8, single_edges, "single"),
+        ("packed", results["fvgm_dspe_packed"], 4, 2, 0, "single"), ("plain", results["fvgm_dspe"], 4, 2, 0, "single"),
+    )
+    designs = []
+    for design, cost, int8, fp16, edge, clock in rows:
+        dsp58 = cost["dsp58"]
+        macs = int8 / dsp58, fp16 / dsp58
+        designs.append({
+            "design": design, "default": design == "chain", "int8_macs": macs[0], "fp16_macs": macs[1],
+            "lut": (cost["lut"] + cost["lutram"]) / dsp58, "ff": cost["ff"] / dsp58, "ltp": cost["ltp"],
+            "ltp2x": cost["ltp2x"], "lutram": cost["lutram"] / dsp58, "edge_lut": edge / dsp58, "clock": clock, "gain": gain(*macs),
+        })
+    return designs
+
+
+def v80_array(array: dict[str, object]) -> dict[str, object]:
+    """The most cores of V80_ROWS x V80_COLS chains, edges and row multiplexer included, in the budget of DSP58 and LUT sites."""
+    lut, dsp58 = array["lut"] + array["lutram"], array["dsp58"]
+    cores = min(V80_DSP58 // dsp58, V80_LUT // lut)
+    tops = {name: 2 * macs * dsp58 * cores * MHZ / 1e6 for name, macs in (("int8", 4), ("fp16", 2), ("latte", gain(4, 2)))}
+    return {"design": "chain", "cores": cores, "chain_rows": V80_ROWS, "chain_cols": V80_COLS, "mhz": MHZ,
+            "dsp58": cores * dsp58, "lut": cores * lut, "lutram": cores * array["lutram"], "ff": cores * array["ff"]} | {
+            f"{name}_tops": value for name, value in tops.items()}
 
 
 def main() -> int:
     """Price all blocks, or those whose name contains one of the given words."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="only blocks whose name contains one of these")
+    parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
     parser.add_argument("--worker", nargs="+", metavar="BLOCK", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 5))
-        block = next(b for b in BLOCKS if b.module == options.worker[0])
+        block = BY_NAME[options.worker[0]]
         synthesise(block, {k: int(v) for k, v in (p.split("=") for p in options.worker[1:])}, options.out)
         return 0
 
-    wanted = {b.module for b in BLOCKS if not options.words or any(w in b.module for w in options.words)}
+    wanted = {b.name for b in BLOCKS if not options.words or any(w in b.name for w in options.words)}
     for block in reversed(BLOCKS):
-        wanted |= set(block.parts) if block.module in wanted else set()
-    chosen = [b for b in BLOCKS if b.module in wanted]
+        wanted |= set(block.parts) if block.name in wanted else set()
+    chosen = [b for b in BLOCKS if b.name in wanted]
     declared = {m.name: m.parameters for m in modules()}
     console = Console()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        results = dict(zip((b.module for b in chosen), pool.map(lambda b: run(b, declared), chosen)))
+    console.width = max(console.width, 150)
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        results = dict(zip((b.name for b in chosen), pool.map(lambda b: run(b, declared), chosen)))
     add_parts(results)
 
-    table = Table("block", "parameters", "LUT", "FF", "DSP", "BRAM", "URAM", "LUTRAM", "path", "s", "parts")
+    table = Table("block", "parameters", "LUT", "LUTRAM", "FF", "DSP", "BRAM", "URAM", "path", "2x", "s", "parts")
     for block in chosen:
-        result = results[block.module]
+        result = results[block.name]
         if "error" in result:
-            table.add_row(block.module, "", *[""] * 8, "[red]failed")
+            table.add_row(block.name, "", *[""] * 9, "[red]failed")
             continue
-        numbers = (result[k] for k in ("lut", "ff", "dsp58", "bram", "uram", "lutram", "ltp", "seconds"))
+        numbers = (result[k] for k in ("lut", "lutram", "ff", "dsp58", "bram", "uram", "ltp", "ltp2x", "seconds"))
         parts = ", ".join(f"{number} {part}" for part, number in result["parts"].items() if number)
         shown = " ".join(f"{k}={v}" for k, v in result["parameters"].items())
-        table.add_row(block.module, shown, *(f"{n:g}" for n in numbers), parts)
+        table.add_row(block.name, shown, *(f"{n:,.6g}" for n in numbers), parts)
     console.print(table)
+    report = {"flow": FLOW, "blocks": {name: {k: v for k, v in r.items() if k != "seconds"} for name, r in results.items()}}
     failed = [f"{name}: {result['error']}" for name, result in results.items() if "error" in result]
     for line in failed:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not failed and len(chosen) == len(BLOCKS):
+        report |= {"dspe": dspe_designs(results), "v80": v80_array(results["fvgm_mpu_array.v80"])}
+        table = Table("per DSP58", "INT8", "FP16", "LUT sites", "of them RAM", "edges", "FF", "path", "2x", "gain")
+        for d in report["dspe"]:
+            keys = ("int8_macs", "fp16_macs", "lut", "lutram", "edge_lut", "ff", "ltp", "ltp2x", "gain")
+            table.add_row(d["design"], *(f"{d[key]:.4g}" for key in keys))
+        console.print(table)
+        console.print("v80: " + ", ".join(f"{key} {value:,.5g}" if isinstance(value, float) else f"{key} {value}"
+                                          for key, value in report["v80"].items()))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps({"flow": FLOW, "blocks": results}, indent=1))
+    REPORT.write_text(json.dumps(report, indent=1))
     console.print(f"synth: {len(results) - len(failed)} of {len(results)} blocks")
     return 1 if failed else 0
 
