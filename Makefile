@@ -13,8 +13,9 @@ TIME    ?=
 SEEDS   ?= 10
 JOBS    ?= 2
 BLOCK   ?= mpu
+SHELL_PROJECT ?=
 
-.PHONY: help setup sim test check lint unit regress synth waves oracle train implement clean
+.PHONY: help setup sim test check lint unit regress bench synth exhaustive formal waves oracle train bitstream clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,8 +41,17 @@ unit: setup ## models, compiler, one pyuvm environment per block, whole programs
 regress: setup ## randomised regressions: SEEDS seeds, coverage merged into one HTML page
 	@$(PY) -m scripts.regress --seeds $(SEEDS) --jobs $(JOBS)
 
+bench: setup ## cycles and utilisation of GEMMs on the RTL, into bench/results/gemm.json
+	@$(PY) -m tb.mpu.utilisation
+
 synth: setup ## yosys resource estimate, per block
 	@$(PY) -m scripts.synth
+
+exhaustive: setup ## all 2^32 pairs of FP16 and the INT8 proof through the DSP-E, resumable (PARTS="int8 significand fp16 neighbours")
+	@$(PY) -m tb.dspe.exhaustive $(if $(PARTS),--parts $(PARTS))
+
+formal: setup ## proofs by induction: lanes, accumulate-restart, passes of the DSP-E
+	@$(PY) -m tb.formal.formal
 
 waves: setup ## waveforms of one block's environment: make waves BLOCK=mpu
 	@FVGM_WAVES=1 $(PYTEST) tb/$(BLOCK) -x -q
@@ -52,10 +62,8 @@ oracle: setup ## compare with diffusers itself (needs workloads/requirements-tra
 train: setup ## train the workload: make train CLIPS=dir (needs workloads/requirements-train.txt)
 	@$(PY) -m workloads.train --clips $(CLIPS)
 
-implement: ## Vivado synthesis, placement and routing for the Alveo V80 (needs vivado on PATH)
-	@command -v vivado >/dev/null || { echo "implement: 'vivado' is not on PATH; source its settings64.sh first" >&2; exit 1; }
-	@$(MAKE) --no-print-directory setup
-	@$(PY) -m scripts.vivado
+bitstream: setup ## Vivado for the Alveo V80: routed checkpoint, with SHELL_PROJECT=x.xpr a device image (needs vivado)
+	@SHELL_PROJECT=$(SHELL_PROJECT) $(PY) -m scripts.vivado
 
 clean: ## remove what was built, keep .venv
 	@rm -rf build
