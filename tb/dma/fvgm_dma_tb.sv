@@ -182,7 +182,8 @@ module fvgm_dma_tb
   fvgm_buffer #(
     .Units(Units), .Banks(ABanks), .ReadUnits(2), .ReadPorts(1), .WriteUnits(2), .WritePorts(2)
   ) u_abuf (
-    .clk_i, .rst_ni, .rd_valid_i(1'b0), .rd_ready_o(), .rd_addr_i('0), .rd_data_o(),
+    .clk_i, .rst_ni, .rd_valid_i(1'b0), .rd_ready_o(), .rd_addr_i('0),
+    .rd_stride_i('0), .rd_data_o(),
     .wr_valid_i({wr_valid_o[BufA], noise_valid_q[0]}),
     .wr_ready_o({wr_ready_o[BufA], noise_ready[0]}),
     .wr_mask_i({wr_mask_o, noise_mask_q}), .wr_addr_i({wr_addr_o, noise_addr_q}),
@@ -192,7 +193,8 @@ module fvgm_dma_tb
   fvgm_buffer #(
     .Units(Units), .Banks(BBanks), .ReadUnits(2), .ReadPorts(1), .WriteUnits(2), .WritePorts(2)
   ) u_bbuf (
-    .clk_i, .rst_ni, .rd_valid_i(1'b0), .rd_ready_o(), .rd_addr_i('0), .rd_data_o(),
+    .clk_i, .rst_ni, .rd_valid_i(1'b0), .rd_ready_o(), .rd_addr_i('0),
+    .rd_stride_i('0), .rd_data_o(),
     .wr_valid_i({wr_valid_o[BufB], noise_valid_q[1]}),
     .wr_ready_o({wr_ready_o[BufB], noise_ready[1]}),
     .wr_mask_i({wr_mask_o, noise_mask_q}), .wr_addr_i({wr_addr_o, noise_addr_q}),
@@ -206,7 +208,8 @@ module fvgm_dma_tb
   ) u_vbuf (
     .clk_i, .rst_ni,
     .rd_valid_i({rd_valid_o, noise_rd_q}), .rd_ready_o({rd_ready_o, noise_rd_ready}),
-    .rd_addr_i({rd_addr, noise_rd_addr_q}), .rd_data_o({rd_data, noise_rd_data}),
+    .rd_addr_i({rd_addr, noise_rd_addr_q}), .rd_stride_i({2{20'd1}}),
+    .rd_data_o({rd_data, noise_rd_data}),
     .wr_valid_i({wr_valid_o[BufV], noise_valid_q[2]}),
     .wr_ready_o({wr_ready_o[BufV], noise_ready[2]}),
     .wr_mask_i({wr_mask_o, noise_mask_q}), .wr_addr_i({wr_addr_o, noise_addr_q}),

@@ -88,7 +88,7 @@ def _length(kind: str, size: int, most: int, rng: np.random.Generator) -> int:
         return 1
     if kind == "whole":
         return size * int(rng.integers(1, most + 1))
-    value = int(rng.integers(2, size * most))
+    value = int(rng.integers(2, max(size * most, size + 2)))
     return value + 1 if value % size == 0 else value
 
 
