@@ -142,3 +142,21 @@ def ideal_cycles(fields: Mapping[str, int], config: Config) -> int:
     full, rest = divmod(fields["m"], tile)
     column = full * max(depth, tile) + (max(depth, rest) if rest else 0)
     return fields["batch"] * -(-fields["n"] // config.tile_cols) * column
+
+
+def passes(fields: Mapping[str, int], abuf: np.ndarray, bbuf: np.ndarray, config: Config) -> int:
+    """Passes of all steps of a command on these operands (models/dspe.py): at least `steps`, more where exponents lie far apart."""
+    if fields["precision"] == Precision.INT8:
+        return steps(fields, config)
+
+    def kinds(lines: np.ndarray, tile: int, *window: int) -> np.ndarray:
+        """Number of classes [batch, tiles, steps] of lines [batch, n, k], tile by tile."""
+        batch, n, k = lines.shape
+        padded = np.zeros((batch, -(-n // tile) * tile, -(-k // dspe.DEPTH) * dspe.DEPTH), np.uint16)
+        padded[:, :n, :k] = lines.view(np.uint16)
+        found = dspe.classes(padded.reshape(batch, -1, tile, padded.shape[2] // dspe.DEPTH, dspe.DEPTH), *window)
+        return np.maximum(1, sum((found == c).any((2, 4)).astype(np.int64) for c in range(3)))
+
+    rows = kinds(operand_a(fields, abuf), config.fp16_rows, dspe.ROW_WINDOW)
+    cols = kinds(np.ascontiguousarray(np.swapaxes(operand_b(fields, bbuf), 1, 2)), config.tile_cols, dspe.COL_WINDOW, dspe.COL_SLACK)
+    return int((rows.sum(1) * cols.sum(1)).sum())

@@ -6,14 +6,15 @@ of a Fraction), so it shares nothing with numpy's vector code.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from models import config, isa, mpu
+from models import config, dspe, isa, mpu
 from models.isa import Layout, Precision
 
 TINY = config.load("tiny")
@@ -181,6 +182,21 @@ def test_wrong_input_is_named() -> None:
         mpu.gemm(command(**good, precision=1, b_layout=1, b_step=2), **images, config=TINY)
     with pytest.raises(mpu.GemmError, match="bbuf"):
         mpu.gemm(command(**good), **{**images, "bbuf": images["bbuf"][:-1]}, config=TINY)
+
+
+def test_passes_step_by_step() -> None:
+    """Against `dspe.passes` of each step, on operands with exponents far apart."""
+    rng, machine = np.random.default_rng(6), config.load("tiny")
+    images = random_images(rng, machine)
+    f = command(precision=1, b_layout=1, m=6, n=11, k=21, batch=2, a_step=7, a_batch=25, b_step=3, b_batch=70)
+    a, b = (x.view(np.uint16) for x in (mpu.operand_a(f, images["abuf"]), mpu.operand_b(f, images["bbuf"]).swapaxes(1, 2).copy()))
+    total = 0
+    for i, m0, n0, k0 in itertools.product(range(2), range(0, 6, machine.fp16_rows), range(0, 11, 8), range(0, 21, 8)):
+        lines, cols = np.zeros((machine.fp16_rows, 8), np.uint16), np.zeros((8, 8), np.uint16)
+        for full, part in ((lines, a[i, m0:m0 + machine.fp16_rows, k0:k0 + 8]), (cols, b[i, n0:n0 + 8, k0:k0 + 8])):
+            full[:part.shape[0], :part.shape[1]] = part
+        total += dspe.passes(lines, cols, Precision.FP16)
+    assert mpu.passes(f, images["abuf"], images["bbuf"], machine) == total > mpu.steps(f, machine)
 
 
 def test_cycle_counts() -> None:
