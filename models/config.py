@@ -33,6 +33,7 @@ class Config:
     vbuf: int
     pbuf: int
     rbuf: int
+    mbuf: int
     queue_depth: int
     axi_slots: int
     burst_beats: int
@@ -95,7 +96,7 @@ class Config:
         return {
             "ChainRows": self.chain_rows,
             "ABufUnits": self.abuf, "BBufUnits": self.bbuf, "VBufUnits": self.vbuf,
-            "PBufEntries": self.pbuf, "RBufWords": self.rbuf,
+            "PBufEntries": self.pbuf, "RBufWords": self.rbuf, "MBufEntries": self.mbuf,
             "QueueDepth": self.queue_depth, "AxiSlots": self.axi_slots, "BurstBeats": self.burst_beats,
         }
 

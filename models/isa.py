@@ -3,7 +3,13 @@
 `python -m models.isa` writes `rtl/pkg/fvgm_isa_pkg.sv` and `docs/isa.md` from the tables below (`--check` only compares).
 
 An instruction is 512 bits, little endian, 64 bytes in memory: a 128-bit header and a 384-bit payload that the opcode
-names. Addresses of on-chip buffers count units of 16 bytes (pbuf: see LOAD). HBM addresses count bytes.
+names. Addresses of on-chip buffers count units of 16 bytes (pbuf: see LOAD; mbuf: entries of 32 bits). HBM addresses
+count bytes.
+
+What only the data knows bounds an instruction at run time: with `count != 0` the number in count register `count`, which
+SU wrote, takes the place of `rows` (GEMM: of `m`) when the instruction starts; `rows` (`m`) itself is then the largest
+number that is allowed, more is COUNT_RANGE. With a count of 0 the instruction completes without doing anything. Count
+registers are cleared when a program starts; reading one before the SU that writes it is a race like any other.
 
 Dependencies are counting semaphores. Before a unit starts the instruction at the head of its queue, every `waitN` with
 `waitN_sem != 0` must hold: `signed16(semaphore[waitN_sem] - waitN_val) >= 0`. When an instruction has completed (its last
@@ -24,6 +30,8 @@ import numpy as np
 INSTRUCTION_BYTES = 64
 NUM_SEMAPHORES = 64
 NUM_WAITS = 3
+NUM_COUNTS = 16  # count register 0 does not exist
+MAX_LIST_ROWS = 1024  # rows of one SU: what an entry of mbuf can name
 HEADER_BITS = 128
 
 
@@ -35,6 +43,8 @@ class Opcode(IntEnum):
     STORE = 0x03
     GEMM = 0x04
     SFU = 0x05
+    SU = 0x06
+    RU = 0x07
 
 
 class Buffer(IntEnum):
@@ -70,6 +80,13 @@ class SfuOp(IntEnum):
     RESIDUAL = 5
 
 
+class RuOp(IntEnum):
+    """Row movements of the recovery unit."""
+
+    GATHER = 0
+    RECOVER = 1
+
+
 class Unit(IntEnum):
     """Decoupled units, one instruction queue each."""
 
@@ -77,9 +94,12 @@ class Unit(IntEnum):
     STORE = 1
     MPU = 2
     SFU = 3
+    SU = 4
+    RU = 5
 
 
-UNIT_OF = {Opcode.LOAD: Unit.LOAD, Opcode.STORE: Unit.STORE, Opcode.GEMM: Unit.MPU, Opcode.SFU: Unit.SFU}
+UNIT_OF = {Opcode.LOAD: Unit.LOAD, Opcode.STORE: Unit.STORE, Opcode.GEMM: Unit.MPU, Opcode.SFU: Unit.SFU,
+           Opcode.SU: Unit.SU, Opcode.RU: Unit.RU}
 
 
 class Cause(IntEnum):
@@ -97,6 +117,7 @@ class Cause(IntEnum):
     READ_ERROR = 9
     WRITE_ERROR = 10
     DEADLOCK = 11
+    COUNT_RANGE = 12
 
 
 @dataclass(frozen=True)
@@ -127,6 +148,15 @@ HEADER = _fields(
     ("wait2_sem", 6, "semaphore of wait 2"),
     ("wait2_val", 16, "value that wait 2 needs"),
     ("tag", 16, "operation of the compiler's table; traces carry it, the hardware does not read it"),
+    ("count", 4, "count register that bounds the instruction; 0: none (SU, END: always)"),
+)
+
+# An entry of mbuf, 32 bits. SU writes lists and maps of them, LOAD, STORE and RU follow them.
+LIST_ENTRY = _fields(
+    ("row", 10, "row of the tile"),
+    ("slot", 10, "place of the row's result among the computed rows"),
+    ("age", 4, "denoising steps since the row was last computed, this one included; 0: computed now"),
+    ("step", 1, "1: dropped, its own cached row takes its place"),
 )
 
 _TRANSFER = (
@@ -138,6 +168,9 @@ _TRANSFER = (
     ("base", 20, "first unit in the buffer; pbuf counts 16-byte quarters of an entry"),
     ("row_step", 20, "units between rows in the buffer"),
     ("unit_step", 20, "units between neighbouring units of one row in the buffer; STORE: 1"),
+    ("list", 1, "1: row i of the buffer is row `row` of entry list_base + i of mbuf in HBM, at hbm_addr + row * hbm_stride"),
+    ("list_base", 16, "mbuf: first entry of the list"),
+    ("bound", 16, "with list: rows in HBM, at least 1; an entry that names another stops the core (READ_ERROR, WRITE_ERROR)"),
 )
 
 PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
@@ -186,6 +219,54 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
         ("imm0", 32, "FP32: LAYERNORM 1/cols; SOFTMAX log2(e) * scale"),
         ("imm1", 32, "FP32: LAYERNORM epsilon"),
     ),
+    Opcode.SU: _fields(
+        ("window", 1, "1: drop rows that resemble the reference of their window"),
+        ("step", 1, "1: drop rows that resemble their own cached row; needs meta"),
+        ("mask", 1, "1: drop the rows whose mask bit is 0, look at no data; with window the reference recovers them, else their "
+                    "own cached row; excludes step"),
+        ("meta", 1, "1: read (step, mask) and write the ages and norms of the rows"),
+        ("c_int8", 1, "1: cached rows are INT8, 0: FP16"),
+        ("rows", 16, "rows of the tile, 1 to 1024"),
+        ("cols", 16, "elements per row, at least 1"),
+        ("x_base", 20, "vbuf: first unit of row 0; FP16, elements of a row are contiguous"),
+        ("x_step", 20, "units between rows"),
+        ("c_base", 20, "vbuf: first unit of the cached row of row 0"),
+        ("c_step", 20, "units between cached rows"),
+        ("n1", 12, "row r has the coordinates (r / (n1 n2), r / n2 mod n1, r mod n2); at least 1"),
+        ("n2", 12, "at least 1"),
+        ("w0", 4, "window along coordinate 0, 1 to 8; windows start at multiples and end at the border at the latest"),
+        ("w1", 4, "window along coordinate 1"),
+        ("w2", 4, "window along coordinate 2"),
+        ("o0", 3, "reference: min(o0, rows of the window along coordinate 0, less 1); less than w0"),
+        ("o1", 3, "reference along coordinate 1"),
+        ("o2", 3, "reference along coordinate 2"),
+        ("thr_window", 32, "FP32: square of the least cosine of a window"),
+        ("thr_step", 32, "FP32: square of the least cosine to the cached row"),
+        ("max_age", 4, "a row whose age would exceed it is computed"),
+        ("meta_base", 20, "vbuf: unit of rows 2i and 2i+1 is meta_base + i, 8 bytes a row: FP32 squared norm, then the age in 8 bits"),
+        ("mask_base", 20, "vbuf: bit r mod 128 of unit mask_base + r/128 is row r's; 1: keep"),
+        ("list_base", 16, "mbuf: entry i of the kept rows: its row, slot i"),
+        ("map_base", 16, "mbuf: entry r of the recovery map: slot of row r or of its reference, or step and age"),
+        ("write_base", 16, "mbuf: entry i of the rows that are not recovered by their own cached row: row, slot"),
+        ("count_kept", 4, "count register that takes the number of kept rows; 0: none"),
+        ("count_written", 4, "count register that takes the number of entries at write_base; 0: none"),
+    ),
+    Opcode.RU: _fields(
+        ("op", 1, "RuOp: GATHER: row i of the result is row `row` of y; RECOVER: row `slot` of y, or, with step, row i of c1"),
+        ("extrapolate", 1, "RECOVER: a row with step is c1 + (coef * age) * (c1 - c2), else c1"),
+        ("rows", 16, "rows of the result, at least 1"),
+        ("units", 16, "units per row, at least 1"),
+        ("y_base", 20, "vbuf: first unit of row 0 of y"),
+        ("y_step", 20, "units between rows of y"),
+        ("c1_base", 20, "vbuf: first unit of the last computed row of row 0"),
+        ("c1_step", 20, "units between rows of c1"),
+        ("c2_base", 20, "vbuf: first unit of the row computed before c1"),
+        ("c2_step", 20, "units between rows of c2"),
+        ("d_base", 20, "vbuf: first unit of row 0 of the result; it may lie on c1 or c2, not on y"),
+        ("d_step", 20, "units between rows of the result"),
+        ("map_base", 16, "mbuf: entry i decides about row i of the result"),
+        ("coef", 32, "FP32"),
+    ),
     Opcode.END: (),
 }
 
@@ -199,15 +280,15 @@ def encode(opcode: Opcode, **values: int) -> np.ndarray:
     return encode_many(opcode, 1, **values)[0]
 
 
-def encode_many(opcode: Opcode, count: int, **values: int | np.ndarray) -> np.ndarray:
-    """`count` instructions of one opcode as uint8[count, 64]; each value is a scalar or an array of `count`."""
-    words = np.zeros((count, INSTRUCTION_BYTES // 8), np.uint64)
+def encode_many(opcode: Opcode, number: int, /, **values: int | np.ndarray) -> np.ndarray:
+    """`number` instructions of one opcode as uint8[number, 64]; each value is a scalar or an array of `number`."""
+    words = np.zeros((number, INSTRUCTION_BYTES // 8), np.uint64)
     fields = {f.name: (f, 0) for f in HEADER} | {f.name: (f, HEADER_BITS) for f in PAYLOAD[opcode]}
     for name, value in {"opcode": int(opcode), **values}.items():
         if name not in fields:
             raise InstructionError(f"{opcode.name} has no field {name!r}")
         field, offset = fields[name]
-        array = np.broadcast_to(np.asarray(value, np.int64), (count,))
+        array = np.broadcast_to(np.asarray(value, np.int64), (number,))
         if (array < 0).any() or (array >> field.bits).any():
             bad = array[(array < 0) | ((array >> field.bits) != 0)][0]
             raise InstructionError(f"{opcode.name}.{name} = {bad} does not fit {field.bits} bits")
@@ -216,7 +297,7 @@ def encode_many(opcode: Opcode, count: int, **values: int | np.ndarray) -> np.nd
         words[:, word] |= wide << np.uint64(bit)
         if bit + field.bits > 64:
             words[:, word + 1] |= wide >> np.uint64(64 - bit)
-    return words.view(np.uint8).reshape(count, INSTRUCTION_BYTES)
+    return words.view(np.uint8).reshape(number, INSTRUCTION_BYTES)
 
 
 def decode(raw: np.ndarray | bytes) -> dict[str, int]:
@@ -227,6 +308,10 @@ def decode(raw: np.ndarray | bytes) -> dict[str, int]:
         for f in PAYLOAD[Opcode(out["opcode"])]:
             out[f.name] = (value >> (HEADER_BITS + f.lsb)) & ((1 << f.bits) - 1)
     return out
+
+
+_PAYLOAD_NAMES = (("Transfer", Opcode.LOAD), ("Gemm", Opcode.GEMM), ("Sfu", Opcode.SFU), ("Su", Opcode.SU),
+                  ("Ru", Opcode.RU))
 
 
 def _sv_struct(name: str, fields: tuple[Field, ...], total: int) -> str:
@@ -251,18 +336,27 @@ def systemverilog() -> str:
         f"  localparam int unsigned PayloadBits = {payload_bits};",
         f"  localparam int unsigned NumSemaphores = {NUM_SEMAPHORES};",
         f"  localparam int unsigned NumWaits = {NUM_WAITS};",
-        f"  localparam int unsigned NumUnits = {len(Unit)};\n",
+        f"  localparam int unsigned NumCounts = {NUM_COUNTS};",
+        f"  localparam int unsigned MaxListRows = {MAX_LIST_ROWS};",
+        f"  localparam int unsigned NumUnits = {len(Unit)};",
+        "  // payload bits that a unit uses; the rest is reserved",
+        *(f"  localparam int unsigned {name}W = {sum(f.bits for f in PAYLOAD[opcode])};" for name, opcode in _PAYLOAD_NAMES),
+        "",
         _sv_enum("opcode_e", "Op", Opcode, 8),
         _sv_enum("buffer_e", "Buf", Buffer, 2),
         _sv_enum("precision_e", "Prec", Precision, 1),
         _sv_enum("layout_e", "Layout", Layout, 1),
         _sv_enum("sfu_op_e", "Sfu", SfuOp, 4),
-        _sv_enum("unit_e", "Unit", Unit, 2),
+        _sv_enum("ru_op_e", "Ru", RuOp, 1),
+        _sv_enum("unit_e", "Unit", Unit, 3),
         _sv_enum("cause_e", "Cause", Cause, 4),
         _sv_struct("header_t", HEADER, HEADER_BITS),
         _sv_struct("transfer_t", PAYLOAD[Opcode.LOAD], payload_bits),
         _sv_struct("gemm_t", PAYLOAD[Opcode.GEMM], payload_bits),
         _sv_struct("sfu_t", PAYLOAD[Opcode.SFU], payload_bits),
+        _sv_struct("su_t", PAYLOAD[Opcode.SU], payload_bits),
+        _sv_struct("ru_t", PAYLOAD[Opcode.RU], payload_bits),
+        _sv_struct("list_entry_t", LIST_ENTRY, 32),
         "  typedef struct packed {\n    logic [PayloadBits-1:0] payload;\n    header_t header;\n  } instr_t;\n",
         "endpackage\n",
     ]
@@ -283,9 +377,10 @@ def markdown() -> str:
     for opcode, fields in PAYLOAD.items():
         if fields:
             table(f"{opcode.name} (opcode {opcode.value}, unit {UNIT_OF[opcode].name})", fields, HEADER_BITS)
+    table("Entry of mbuf", LIST_ENTRY, 0)
     lines += [f"## END (opcode {Opcode.END.value})", "",
               "The program is over when every queue is empty and every unit idle; then the core raises its interrupt.", ""]
-    for title, enum in (("Buffer", Buffer), ("SfuOp", SfuOp), ("Cause", Cause)):
+    for title, enum in (("Buffer", Buffer), ("SfuOp", SfuOp), ("RuOp", RuOp), ("Cause", Cause)):
         lines += [f"## {title}", "", "| name | value |", "|---|---|"]
         lines += [f"| {e.name} | {e.value} |" for e in enum] + [""]
     return "\n".join(lines)

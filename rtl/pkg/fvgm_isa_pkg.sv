@@ -6,14 +6,24 @@ package fvgm_isa_pkg;
   localparam int unsigned PayloadBits = 384;
   localparam int unsigned NumSemaphores = 64;
   localparam int unsigned NumWaits = 3;
-  localparam int unsigned NumUnits = 4;
+  localparam int unsigned NumCounts = 16;
+  localparam int unsigned MaxListRows = 1024;
+  localparam int unsigned NumUnits = 6;
+  // payload bits that a unit uses; the rest is reserved
+  localparam int unsigned TransferW = 199;
+  localparam int unsigned GemmW = 281;
+  localparam int unsigned SfuW = 277;
+  localparam int unsigned SuW = 326;
+  localparam int unsigned RuW = 242;
 
   typedef enum logic [7:0] {
     OpEnd = 8'd1,
     OpLoad = 8'd2,
     OpStore = 8'd3,
     OpGemm = 8'd4,
-    OpSfu = 8'd5
+    OpSfu = 8'd5,
+    OpSu = 8'd6,
+    OpRu = 8'd7
   } opcode_e;
 
   typedef enum logic [1:0] {
@@ -41,11 +51,18 @@ package fvgm_isa_pkg;
     SfuResidual = 4'd5
   } sfu_op_e;
 
-  typedef enum logic [1:0] {
-    UnitLoad = 2'd0,
-    UnitStore = 2'd1,
-    UnitMpu = 2'd2,
-    UnitSfu = 2'd3
+  typedef enum logic [0:0] {
+    RuGather = 1'd0,
+    RuRecover = 1'd1
+  } ru_op_e;
+
+  typedef enum logic [2:0] {
+    UnitLoad = 3'd0,
+    UnitStore = 3'd1,
+    UnitMpu = 3'd2,
+    UnitSfu = 3'd3,
+    UnitSu = 3'd4,
+    UnitRu = 3'd5
   } unit_e;
 
   typedef enum logic [3:0] {
@@ -60,11 +77,13 @@ package fvgm_isa_pkg;
     CauseFetchError = 4'd8,
     CauseReadError = 4'd9,
     CauseWriteError = 4'd10,
-    CauseDeadlock = 4'd11
+    CauseDeadlock = 4'd11,
+    CauseCountRange = 4'd12
   } cause_e;
 
   typedef struct packed {
-    logic [31:0] reserved;
+    logic [27:0] reserved;
+    logic [3:0] count;
     logic [15:0] tag;
     logic [15:0] wait2_val;
     logic [5:0] wait2_sem;
@@ -77,7 +96,10 @@ package fvgm_isa_pkg;
   } header_t;
 
   typedef struct packed {
-    logic [217:0] reserved;
+    logic [184:0] reserved;
+    logic [15:0] bound;
+    logic [15:0] list_base;
+    logic [0:0] list;
     logic [19:0] unit_step;
     logic [19:0] row_step;
     logic [19:0] base;
@@ -133,6 +155,65 @@ package fvgm_isa_pkg;
     logic [0:0] x_fp32;
     logic [3:0] op;
   } sfu_t;
+
+  typedef struct packed {
+    logic [57:0] reserved;
+    logic [3:0] count_written;
+    logic [3:0] count_kept;
+    logic [15:0] write_base;
+    logic [15:0] map_base;
+    logic [15:0] list_base;
+    logic [19:0] mask_base;
+    logic [19:0] meta_base;
+    logic [3:0] max_age;
+    logic [31:0] thr_step;
+    logic [31:0] thr_window;
+    logic [2:0] o2;
+    logic [2:0] o1;
+    logic [2:0] o0;
+    logic [3:0] w2;
+    logic [3:0] w1;
+    logic [3:0] w0;
+    logic [11:0] n2;
+    logic [11:0] n1;
+    logic [19:0] c_step;
+    logic [19:0] c_base;
+    logic [19:0] x_step;
+    logic [19:0] x_base;
+    logic [15:0] cols;
+    logic [15:0] rows;
+    logic [0:0] c_int8;
+    logic [0:0] meta;
+    logic [0:0] mask;
+    logic [0:0] step;
+    logic [0:0] window;
+  } su_t;
+
+  typedef struct packed {
+    logic [141:0] reserved;
+    logic [31:0] coef;
+    logic [15:0] map_base;
+    logic [19:0] d_step;
+    logic [19:0] d_base;
+    logic [19:0] c2_step;
+    logic [19:0] c2_base;
+    logic [19:0] c1_step;
+    logic [19:0] c1_base;
+    logic [19:0] y_step;
+    logic [19:0] y_base;
+    logic [15:0] units;
+    logic [15:0] rows;
+    logic [0:0] extrapolate;
+    logic [0:0] op;
+  } ru_t;
+
+  typedef struct packed {
+    logic [6:0] reserved;
+    logic [0:0] step;
+    logic [3:0] age;
+    logic [9:0] slot;
+    logic [9:0] row;
+  } list_entry_t;
 
   typedef struct packed {
     logic [PayloadBits-1:0] payload;
