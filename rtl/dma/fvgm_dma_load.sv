@@ -6,13 +6,15 @@
 // wr_ready_i have one bit per buffer (buffer_e).
 //
 // Parameters: AxiSlots outstanding bursts (>= 2), BurstBeats beats in the longest burst (1 to 128).
-// Latency: command to ARVALID 4 cycles; beat to buffer write 2 cycles; last write to done_o 1
-// cycle, when the data is visible to a read request. Throughput: one burst issued per cycle, one
-// beat per cycle.
+// Latency: command to ARVALID 4 cycles, 11 with a list; beat to buffer write 2 cycles; last write
+// to done_o 1 cycle, when the data is visible to a read request. Throughput: one burst issued per
+// cycle, one beat per cycle.
 // Errors: a beat with SLVERR or DECERR is not written; error_o holds from then on with
 // error_addr_o, the address of its burst, and done_o stays low. After an error, and while halt_i,
-// no burst is issued, the outstanding ones are still taken. idle_o: nothing outstanding at the AXI
-// port or on the way into a buffer, and, unless stopped, no command in hand.
+// no burst is issued, the outstanding ones are still taken. A list entry out of bound is the same
+// error with the command's hbm_addr, once the bursts of the rows before it are issued. idle_o:
+// nothing outstanding at the AXI port or on the way into a buffer, and, unless stopped, no command
+// in hand.
 module fvgm_dma_load
   import fvgm_isa_pkg::*;
   import fvgm_dma_pkg::*;
@@ -33,6 +35,10 @@ module fvgm_dma_load
   output logic                error_o,
   output logic [HbmBits-1:0]  error_addr_o,
   output logic                idle_o,
+
+  output logic                mb_rd_valid_o,
+  output logic [15:0]         mb_rd_addr_o,
+  input  logic [31:0]         mb_rd_data_i,
 
   output logic [IdBits-1:0]   m_axi_arid,
   output logic [HbmBits-1:0]  m_axi_araddr,
@@ -91,6 +97,9 @@ module fvgm_dma_load
     .burst_valid_o(burst_valid),
     .burst_ready_i(burst_ready),
     .burst_o(burst),
+    .mb_rd_valid_o,
+    .mb_rd_addr_o,
+    .mb_rd_data_i,
     .busy_o(split_busy)
   );
 
@@ -100,7 +109,7 @@ module fvgm_dma_load
   logic [HbmBits-1:0] ar_addr_q;
   logic [LenBits-1:0] ar_len_q;
 
-  assign burst_ready = issue_ready && !stop && (!ar_valid_q || m_axi_arready);
+  assign burst_ready = issue_ready && !stop && !burst.bad && (!ar_valid_q || m_axi_arready);
   assign issue = burst_valid && burst_ready;
 
   always_ff @(posedge clk_i) begin
@@ -211,6 +220,8 @@ module fvgm_dma_load
     .retire_slot_i(out_id_q),
     .fail_i(fail),
     .fail_slot_i(beat.id),
+    .reject_i(burst_valid && burst.bad),
+    .reject_addr_i(burst.addr),
     .done_o,
     .error_o,
     .error_addr_o,

@@ -12,7 +12,9 @@ package fvgm_dma_pkg;
 
   // One burst. Beat j carries the units unit + 2j*unit_step and unit + (2j+1)*unit_step; with
   // `half`, the last beat carries the first of its two only. `last`: the command's last burst.
+  // `bad`: not a burst, but a row that its list must not name; addr is the command's hbm_addr.
   typedef struct packed {
+    logic                bad;
     logic                last;
     logic                half;
     logic [1:0]          buffer;

@@ -7,13 +7,14 @@
 //
 // Parameters: AxiSlots outstanding bursts (>= 2), BurstBeats beats in the longest burst (1 to 128).
 // Restrictions: buffer is V and unit_step is 1 (the scheduler checks both).
-// Latency: command to AWVALID 4 cycles, to the first WVALID 7 cycles; last response to done_o 1
-// cycle.
+// Latency: command to AWVALID 4 cycles, to the first WVALID 7 cycles, 7 more with a list; last
+// response to done_o 1 cycle.
 // Throughput: one burst issued per cycle, one beat per cycle.
 // Errors: a response SLVERR or DECERR sets error_o for good, with error_addr_o, the address of its
 // burst; done_o stays low from then on. After an error, and while halt_i, no burst is issued; the
-// data of the announced ones are still sent and their responses taken. idle_o: nothing outstanding
-// at the AXI port, and, unless stopped, no command in hand.
+// data of the announced ones are still sent and their responses taken. A list entry out of bound is
+// the same error with the command's hbm_addr, once the bursts of the rows before it are issued.
+// idle_o: nothing outstanding at the AXI port, and, unless stopped, no command in hand.
 module fvgm_dma_store
   import fvgm_isa_pkg::*;
   import fvgm_dma_pkg::*;
@@ -34,6 +35,10 @@ module fvgm_dma_store
   output logic                error_o,
   output logic [HbmBits-1:0]  error_addr_o,
   output logic                idle_o,
+
+  output logic                mb_rd_valid_o,
+  output logic [15:0]         mb_rd_addr_o,
+  input  logic [31:0]         mb_rd_data_i,
 
   output logic                rd_valid_o,
   input  logic                rd_ready_i,
@@ -99,6 +104,9 @@ module fvgm_dma_store
     .burst_valid_o(burst_valid),
     .burst_ready_i(burst_ready),
     .burst_o(burst),
+    .mb_rd_valid_o,
+    .mb_rd_addr_o,
+    .mb_rd_data_i,
     .busy_o(split_busy)
   );
 
@@ -110,7 +118,8 @@ module fvgm_dma_store
   job_t job_in, job;
   logic job_in_ready, job_valid, job_ready;
 
-  assign burst_ready = issue_ready && job_in_ready && !stop && (!aw_valid_q || m_axi_awready);
+  assign burst_ready = issue_ready && job_in_ready && !stop && !burst.bad &&
+                       (!aw_valid_q || m_axi_awready);
   assign issue = burst_valid && burst_ready;
 
   always_ff @(posedge clk_i) begin
@@ -222,6 +231,8 @@ module fvgm_dma_store
     .retire_slot_i(m_axi_bid),
     .fail_i(retire && m_axi_bresp[1]),
     .fail_slot_i(m_axi_bid),
+    .reject_i(burst_valid && burst.bad),
+    .reject_addr_i(burst.addr),
     .done_o,
     .error_o,
     .error_addr_o,

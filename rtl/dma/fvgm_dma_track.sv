@@ -5,7 +5,8 @@
 // slot when its last beat or response is dealt with; retired slots can be used again in the next
 // cycle. done_o pulses when every burst of the oldest open command has been retired. fail_i names a
 // slot that is still outstanding whose transfer failed: from then on error_o holds, error_addr_o is
-// the address of that burst, and done_o stays low.
+// the address of that burst, and done_o stays low. reject_i does the same for what is not to be
+// issued; a slot that fails in the same cycle is older and wins.
 //
 // Parameters: Slots, at least 2. Up to 2*Slots - 1 commands are open at a time.
 // Latency: done_o one cycle after the last retirement. Throughput: one burst issued and one retired
@@ -30,6 +31,9 @@ module fvgm_dma_track
 
   input  logic               fail_i,
   input  logic [IdBits-1:0]  fail_slot_i,
+
+  input  logic               reject_i,
+  input  logic [HbmBits-1:0] reject_addr_i,
 
   output logic               done_o,
   output logic               error_o,
@@ -89,13 +93,13 @@ module fvgm_dma_track
       busy_q <= busy_d;
       if (complete) oldest_q <= oldest_q + 1'b1;
       if (issue_i && issue_last_i) issuing_q <= issuing_q + 1'b1;
-      if (fail_i) error_q <= 1'b1;
+      if (fail_i || reject_i) error_q <= 1'b1;
     end
     if (issue_i) begin
       cmd_q[slot_o] <= issuing_q;
       addr_q[slot_o] <= issue_addr_i;
     end
-    if (fail_i && !error_q) error_addr_q <= addr_q[fail_slot_i];
+    if (!error_q) error_addr_q <= fail_i ? addr_q[fail_slot_i] : reject_addr_i;
   end
 
   assign done_o = complete && !error_q;

@@ -1,10 +1,11 @@
-"""Cocotb side. Environment: FVGM_DMA_PLANS random plans, FVGM_DMA_FLIP and FVGM_DMA_DROP for the negative tests."""
+"""Cocotb side. Environment: FVGM_DMA_PLANS random plans, FVGM_DMA_FLIP and FVGM_DMA_CORRUPT for the negative tests."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cocotb
@@ -17,9 +18,10 @@ from pyuvm import ConfigDB, uvm_test
 from models import config, dma
 from models.isa import Buffer
 from tb.common.seed import rng
-from tb.dma.dma_coverage import FAULTS
+from tb.dma.dma_coverage import BOUND_ROWS, FAULTS
 from tb.dma.dma_env import UNITS, DmaEnv, TransferSequence
-from tb.dma.dma_stimulus import MEMORY_BYTES, ORIGIN, Fault, Plan, Planner, Settings, surroundings
+from tb.dma.dma_lists import corrupt, fits_out_of_bound, put_out_of_bound
+from tb.dma.dma_stimulus import ENTRIES, MEMORY_BYTES, ORIGIN, Fault, Plan, Planner, Settings, surroundings
 
 BANKS = {"A": 4, "B": 2, "V": 8, "P": 4}
 
@@ -62,8 +64,9 @@ class Base(uvm_test):
         self.dut.error_write_i.value = int(bool(fault) and fault.kind.startswith("write"))
         self.dut.error_first_i.value = self.dut.error_last_i.value = fault.address if fault else 0
 
-    async def fill(self) -> dict[Buffer, np.ndarray]:
-        """Random contents everywhere."""
+    async def fill(self, mbuf: np.ndarray) -> dict[Buffer, np.ndarray]:
+        """Random contents everywhere but in mbuf."""
+        Path("M.hex").write_text("\n".join(f"{entry:08x}" for entry in mbuf))
         self.memory[:] = self.rng.integers(0, 256, self.memory.size, dtype=np.uint8)
         buffers = {b: self.rng.integers(0, 256, (self.units, 16), dtype=np.uint8) for b in Buffer}
         for b, image in buffers.items():
@@ -97,17 +100,21 @@ class Base(uvm_test):
     async def execute(self, plan: Plan) -> None:
         """Run a plan until all its commands are done, or, with a fault, until the units are idle; compare."""
         board = self.env.scoreboard
-        buffers = await self.fill()
+        what = os.environ.get("FVGM_DMA_CORRUPT", "")
+        loads, mbuf = corrupt(plan.loads, plan.mbuf, what)
+        buffers = await self.fill(mbuf)
         self.configure(plan.settings, plan.fault)
         board.begin(plan, buffers)
         tasks = []
-        for unit, commands in (("load", plan.loads), ("store", plan.stores)):
+        for unit, commands in (("load", loads), ("store", plan.stores)):
             sequence = TransferSequence(plan.name, commands, self.rng, plan.settings.gaps)
             tasks.append(cocotb.start_soon(sequence.start(self.env.sequencers[unit])))
         limit = board.cycles + 60000
         if plan.fault:
             await self.stop(plan.fault, limit)
         while not (plan.fault or board.finished()) and board.cycles < limit:
+            if any(side.error is not None for side in board.sides.values()):
+                limit = min(limit, board.cycles + 500)  # it will never finish
             await ClockCycles(self.dut.clk_i, 8)
         for task in tasks:
             if not task.done() and not plan.fault and board.cycles >= limit:
@@ -158,17 +165,28 @@ class DmaRandomTest(Base):
     async def run_phase(self) -> None:
         self.raise_objection()
         await self.start()
-        planner = Planner(self.rng, self.units, self.machine.burst_beats)
+        board = self.env.scoreboard
+        for plan in self.plans(Planner(self.rng, self.units, self.machine.burst_beats)):
+            await self.execute(plan)
+            if board.errors:  # the units may hang: what follows would say nothing
+                break
+        self.logger.info(f"{board.compared} words compared in {board.cycles} cycles, {len(board.errors)} errors")
+        self.drop_objection()
+
+    def plans(self, planner: Planner) -> Iterator[Plan]:
+        """FVGM_DMA_PLANS plans, then the faults."""
         plans = int(os.environ.get("FVGM_DMA_PLANS", "12"))
         for i in range(plans):
             settings = Settings() if i == 0 else surroundings(self.rng, hard=i % 3 == 2)
-            await self.execute(planner.plan(f"plan {i}", settings, 30, 15))
-        for kind in FAULTS if plans else ():
-            await self.execute(self.with_fault(planner, kind))
-            await self.execute(planner.plan(f"after {kind}", surroundings(self.rng, hard=False), 6, 4))
-        board = self.env.scoreboard
-        self.logger.info(f"{board.compared} words compared in {board.cycles} cycles, {len(board.errors)} errors")
-        self.drop_objection()
+            yield planner.plan(f"plan {i}", settings, 30, 15)
+        bounds = [(f"{side}_bound", where) for where in BOUND_ROWS for side in ("read", "write")]
+        others = [(kind, "") for kind in FAULTS if not kind.endswith("bound")]
+        for number, (kind, where) in enumerate(others + bounds if plans else ()):
+            if where:
+                yield self.out_of_bound(planner, kind, where, equal=number // 2 % 2 == 0)
+            else:
+                yield self.with_fault(planner, kind)
+            yield planner.plan(f"after {kind}", surroundings(self.rng, hard=False), 6, 4)
 
     def with_fault(self, planner: Planner, kind: str) -> Plan:
         """A plan one of whose bursts fails, or that is halted on the way."""
@@ -182,39 +200,58 @@ class DmaRandomTest(Base):
             plan.fault = Fault(kind, address=ORIGIN + MEMORY_BYTES)
             return plan
         commands = plan.loads if side == "read" else plan.stores
-        bursts = [b for fields in commands for b in dma.bursts(fields, self.machine)]
+        bursts = [b for fields in commands for b in dma.bursts(fields, self.machine, plan.mbuf)]
         address, beats = bursts[int(self.rng.integers(len(bursts)))]
         plan.fault = Fault(kind, 2 if what == "slverr" else 3, address + 32 * int(self.rng.integers(beats)))
+        return plan
+
+    def out_of_bound(self, planner: Planner, kind: str, where: str, equal: bool) -> Plan:
+        """A plan one of whose lists names a row that it must not."""
+        victims: list[int] = []
+        while not victims:
+            plan = planner.plan(f"{kind}, {where}", surroundings(self.rng, hard=bool(self.rng.integers(2))), 20, 12)
+            commands = plan.loads if kind.startswith("read") else plan.stores
+            victims = [i for i, fields in enumerate(commands) if fits_out_of_bound(fields, plan.mbuf, where)]
+        victim = commands[int(self.rng.choice(victims))]
+        put_out_of_bound(self.rng, victim, plan.mbuf, where, equal)
+        plan.fault = Fault(kind, address=victim["hbm_addr"])
         return plan
 
     def check_phase(self) -> None:
         errors = self.env.scoreboard.errors
         assert not errors, f"{len(errors)} errors, first: " + "; ".join(errors[:5])
-        if not os.environ.get("FVGM_DMA_FLIP"):
+        if not (os.environ.get("FVGM_DMA_FLIP") or os.environ.get("FVGM_DMA_CORRUPT")):
             self.env.coverage.points.check()
 
 
 @pyuvm.test()
 class DmaPerformanceTest(Base):
-    """One long LOAD, one long STORE, alone and together, at a latency of FVGM_DMA_LATENCY cycles: beats per cycle."""
+    """A long row and short rows, plain and by a list, LOAD and STORE, at FVGM_DMA_LATENCY cycles: beats per cycle."""
 
     async def run_phase(self) -> None:
         self.raise_objection()
         await self.start()
         latency, row_units = int(os.environ["FVGM_DMA_LATENCY"]), 4096
-        tile = {"rows": 1, "row_units": row_units, "hbm_stride": 0, "base": 0, "row_step": 0, "unit_step": 1}
-        rows = {"rows": 64, "row_units": 9, "hbm_stride": 320, "base": 0, "row_step": 1, "unit_step": 65}
-        cases = {"LOAD, one row": ("load", tile | {"hbm_addr": ORIGIN, "buffer": int(Buffer.B)}),
-                 "LOAD, rows of 9 units": ("load", rows | {"hbm_addr": ORIGIN, "buffer": int(Buffer.B)}),
-                 "STORE, one row": ("store", tile | {"hbm_addr": ORIGIN + 131072, "buffer": int(Buffer.V)}),
-                 "STORE, rows of 9 units": ("store", rows | {"hbm_addr": ORIGIN, "buffer": int(Buffer.V),
-                                                            "unit_step": 1, "row_step": 9})}
+        cases = {"one row": {"rows": 1, "row_units": row_units, "row_step": 0, "unit_step": 1, "hbm_stride": 0}}
+        for units in (9, 4, 2):
+            cases[f"rows of {units} units"] = {"rows": 64, "row_units": units, "hbm_stride": 320, "row_step": units,
+                                               "unit_step": 1}
         results = []
-        for name, (unit, fields) in cases.items():
-            await self.fill()
-            self.configure(Settings(latency=latency), None)
-            results.append({"case": name, "beats": dma.ideal_cycles(fields), **await self.measure(unit, fields)})
-            self.logger.info(f"performance: {results[-1]}")
+        mbuf = np.arange(ENTRIES, dtype=np.uint32)
+        for name, fields in cases.items():
+            for unit, listed in [(u, n) for n in (0, 1) for u in ("load", "store")]:
+                fields |= {"hbm_addr": ORIGIN, "base": 0, "list": listed, "list_base": 0, "bound": fields["rows"],
+                           "buffer": int(Buffer.B if unit == "load" else Buffer.V)}
+                if unit == "load" and fields["row_units"] == 9:  # panels
+                    fields |= {"row_step": 1, "unit_step": 65}
+                elif fields["row_units"] == 9:
+                    fields |= {"row_step": 9, "unit_step": 1}
+                await self.fill(mbuf)
+                self.configure(Settings(latency=latency), None)
+                results.append({"case": f"{unit.upper()}, {name}", "unit": unit, "list": listed,
+                                "row_beats": dma.row_beats(fields), "beats": dma.ideal_cycles(fields),
+                                **await self.measure(unit, fields)})
+                self.logger.info(f"performance: {results[-1]}")
         Path(os.environ["FVGM_DMA_REPORT"]).write_text(json.dumps(results))
         self.drop_objection()
 
@@ -225,16 +262,19 @@ class DmaPerformanceTest(Base):
         sequence = TransferSequence("long", [fields], self.rng, 0.0)
         task = cocotb.start_soon(sequence.start(self.env.sequencers[unit]))
         cycle, accepted, beats, done = 0, None, [], getattr(dut, f"{unit}_done_o")
+        announce, first_burst = dut.arvalid_o if unit == "load" else dut.awvalid_o, None
         command = [getattr(dut, f"{unit}_{n}") for n in ("valid_i", "ready_o")]
         while not int(done.value):
             await FallingEdge(dut.clk_i)
             cycle += 1
             if accepted is None and all(int(s.value) for s in command):
                 accepted = cycle
+            if first_burst is None and int(announce.value):
+                first_burst = cycle
             if int(valid.value) and int(ready.value):
                 beats.append(cycle)
             assert cycle < 100000, "never done"
         await task
         await ClockCycles(dut.clk_i, 4)
-        return {"cycles": cycle - accepted, "first_beat": beats[0] - accepted,
+        return {"cycles": cycle - accepted, "first_burst": first_burst - accepted, "first_beat": beats[0] - accepted,
                 "beats_per_cycle": round(len(beats) / (beats[-1] - beats[0] + 1), 3)}

@@ -117,8 +117,11 @@ class DmaMonitor(uvm_monitor):
                     send(("done", unit))
                 if int(getattr(dut, f"{unit}_error_o").value):
                     send(("error", unit, int(getattr(dut, f"{unit}_error_addr_o").value)))
-                if int(getattr(dut, f"{unit}_valid_i").value) and not int(getattr(dut, f"{unit}_ready_o").value):
-                    send(("stall", f"{unit}_cmd_waits"))
+                if int(getattr(dut, f"{unit}_mb_valid_o").value):
+                    send(("entry", unit, int(getattr(dut, f"{unit}_mb_addr_o").value)))
+                if int(getattr(dut, f"{unit}_valid_i").value):
+                    ready = int(getattr(dut, f"{unit}_ready_o").value)
+                    send(("accept", unit) if ready else ("stall", f"{unit}_cmd_waits"))
             for channel in ("ar", "aw"):
                 valid, ready = (int(getattr(dut, f"{channel}{n}_o").value) for n in ("valid", "ready"))
                 if valid and not before[channel]:

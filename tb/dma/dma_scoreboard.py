@@ -31,6 +31,9 @@ class _Side:
     outstanding: dict[int, _Burst] = field(default_factory=dict)  # by AXI ID, oldest first
     open_bursts: list[int] = field(default_factory=list)  # by command: bursts not completed
     open_units: list[int] = field(default_factory=list)  # by command: units not written
+    entries: deque[tuple[int, int]] = field(default_factory=deque)  # (command, mbuf address) still to be read
+    stop: int = 0  # the command whose list is out of bound, or the number of commands
+    accepted: int = 0
     done: int = 0
     error: int | None = None
     announced_after_stop: int = 0
@@ -51,14 +54,15 @@ class DmaScoreboard:
         self.memory_before = self.memory.copy()
         self.expected = {b: v.copy() for b, v in buffers.items()}
         window = np.concatenate([self.memory, np.zeros(WINDOW_BYTES - self.memory.size, np.uint8)])
-        for fields in plan.loads:
-            dma.load(fields, window, self.expected, ORIGIN)
-        for fields in plan.stores:
-            dma.store(fields, window, buffers, ORIGIN)
+        loads, stores = self._executed(plan.loads), self._executed(plan.stores)
+        for fields in loads:
+            dma.load(fields, window, self.expected, ORIGIN, plan.mbuf)
+        for fields in stores:
+            dma.store(fields, window, buffers, ORIGIN, plan.mbuf)
         self.memory_expected = window[:self.memory.size]
         self.owner = {b: np.full(len(v), -1) for b, v in buffers.items()}
-        self.sides = {u: self._side(c) for u, c in (("load", plan.loads), ("store", plan.stores))}
-        for i, fields in enumerate(plan.loads):
+        self.sides = {"load": self._side(plan.loads, loads), "store": self._side(plan.stores, stores)}
+        for i, fields in enumerate(loads):
             units = dma.unit_addresses(fields, len(self.before[Buffer.V])).ravel()
             self.owner[Buffer(fields["buffer"])][units] = i
             self.sides["load"].open_units[i] = len(units)
@@ -66,13 +70,25 @@ class DmaScoreboard:
         self.w_bursts = self.aw_bursts = 0
         self.coverage.plan(plan)
 
-    def _side(self, commands: list[Fields]) -> _Side:
-        side = _Side(commands, deque())
+    def _executed(self, commands: list[Fields]) -> list[Fields]:
+        """What the hardware carries out: up to the first row that a list must not name."""
         for i, fields in enumerate(commands):
-            bursts = dma.bursts(fields, self.machine)
+            row = dma.offending_row(fields, self.plan.mbuf)
+            if row is not None:
+                return commands[:i] + ([fields | {"rows": row}] if row else [])
+        return commands
+
+    def _side(self, commands: list[Fields], executed: list[Fields]) -> _Side:
+        side = _Side(commands, deque(), open_units=[0] * len(commands))
+        mbuf = self.plan.mbuf
+        for i, fields in enumerate(commands):
+            bursts = dma.bursts(executed[i], self.machine, mbuf) if i < len(executed) else []
             side.bursts.extend((i, a, n) for a, n in bursts)
             side.open_bursts.append(len(bursts))
-            side.open_units.append(0)
+            if dma.is_list(fields):
+                side.entries.extend((i, (fields["list_base"] + r) % (1 << 16)) for r in range(fields["rows"]))
+        bad = (i for i, fields in enumerate(commands) if dma.offending_row(fields, mbuf) is not None)
+        side.stop = next(bad, len(commands))
         return side
 
     def fail(self, text: str) -> None:
@@ -101,16 +117,27 @@ class DmaScoreboard:
             if self.plan.fault is None:
                 self.fail(f"{unit}: error at {address:#x} that nobody injected")
 
+    def _on_accept(self, unit: str) -> None:
+        self.sides[unit].accepted += 1
+
+    def _on_entry(self, unit: str, address: int) -> None:
+        side = self.sides[unit]
+        command, want = side.entries.popleft() if side.entries else (side.accepted, -1)
+        if address != want:
+            self.fail(f"{unit}: entry {address:#x} of mbuf read, model {want:#x}")
+        elif command >= side.accepted:
+            self.fail(f"{unit}: entry {address:#x} read before command {command} was accepted")
+
     def _on_done(self, unit: str) -> None:
         side = self.sides[unit]
-        if side.done == len(side.commands):
-            return self.fail(f"{unit}: more completions than commands")
+        if side.done == side.stop:
+            return self.fail(f"{unit}: more completions than commands that can complete")
         if side.open_bursts[side.done] or side.open_units[side.done]:
             self.fail(f"{unit}: command {side.done} done with {side.open_bursts[side.done]} bursts open, "
                       f"{side.open_units[side.done]} units not written")
         if unit == "store":
             fields = side.commands[side.done]
-            for start in dma.byte_offsets(fields, WINDOW_BYTES, ORIGIN):
+            for start in dma.byte_offsets(fields, WINDOW_BYTES, ORIGIN, self.plan.mbuf):
                 row = slice(start, start + 16 * fields["row_units"])
                 if self.memory[row].tobytes() != self.memory_expected[row].tobytes():
                     self.fail(f"store: command {side.done} done, its bytes at {ORIGIN + start:#x} are not in memory")
@@ -208,6 +235,8 @@ class DmaScoreboard:
                 self.fail(f"{unit}: {len(side.outstanding)} bursts still outstanding when idle")
             if not fault and side.done != len(side.commands):
                 self.fail(f"{unit}: {side.done} of {len(side.commands)} commands done")
+            if not fault and side.entries:
+                self.fail(f"{unit}: {len(side.entries)} entries of mbuf not read")
         if self.aw_bursts != self.w_bursts:
             self.fail(f"store: {self.aw_bursts} bursts announced, data of {self.w_bursts} sent")
         if fault:
@@ -221,13 +250,21 @@ class DmaScoreboard:
         for name, other in self.sides.items():
             if other.announced_after_stop > 1:
                 self.fail(f"{name}: {other.announced_after_stop} bursts announced after the stop")
+            if other.error is not None and (other is not side or fault.kind.startswith("halt")):
+                self.fail(f"{name}: error at {other.error:#x} that nobody injected")
         if fault.kind.startswith("halt"):
             return
         if side.error is None:
             return self.fail(f"{unit}: no error reported for {fault.kind} at {fault.address:#x}")
+        if fault.kind.endswith("bound"):
+            if side.error != fault.address:
+                self.fail(f"{unit}: error address {side.error:#x}, hbm_addr of the command is {fault.address:#x}")
+            if side.bursts:
+                self.fail(f"{unit}: {len(side.bursts)} bursts of rows before the bad one were not issued")
+            return
         hit = {}
         for i, fields in enumerate(side.commands):
-            for address, beats in dma.bursts(fields, self.machine):
+            for address, beats in dma.bursts(fields, self.machine, self.plan.mbuf):
                 if address <= fault.address < address + 32 * beats:
                     hit.setdefault(i, []).append(address)
         if side.error not in [a for addresses in hit.values() for a in addresses]:

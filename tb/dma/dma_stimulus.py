@@ -1,7 +1,8 @@
 """Random transfers for the dma environment.
 
 A plan is a set of LOADs and STOREs that may all be in flight together: no two of them touch the same unit or byte
-unless both only read it. So the images after the plan, and every single write on the way, are known in advance.
+unless both only read it. Every list of row numbers has entries of mbuf of its own. So the images after the plan, and
+every single write on the way, are known in advance.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import numpy as np
 
 from models import dma
 from models.isa import Buffer
+from tb.dma.dma_lists import Listed
 
 ORIGIN = 0x40_0000_0000
 MEMORY_BYTES = 1 << 18
 BEAT, PAGE = 32, 4096
 WINDOW_BYTES = MEMORY_BYTES + PAGE  # what the model sees: a transfer that is to fail may lead out of the memory
 NOISE_UNITS = 32
+ENTRIES = 1024  # of mbuf
 FREE, READ, WRITTEN = 0, 1, 2
 
 Fields = dict[str, int]
@@ -42,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fault:
-    """What stops the units: an error response at one address, or halt_i at some time."""
+    """What stops the units: an error response at one address, a list entry out of bound, or halt_i at some time."""
 
     kind: str  # a bin of cp_error
     response: int = 0
@@ -52,10 +55,11 @@ class Fault:
 
 @dataclass
 class Plan:
-    """Commands of both units and their surroundings."""
+    """Commands of both units, the mbuf that their lists are in, and their surroundings."""
 
     name: str
     settings: Settings
+    mbuf: np.ndarray
     loads: list[Fields] = field(default_factory=list)
     stores: list[Fields] = field(default_factory=list)
     fault: Fault | None = None
@@ -73,7 +77,9 @@ class Planner:
         `outside` is the unit ("load" or "store") that gets a command whose first burst ends with the memory and whose
         second lies beyond it.
         """
-        plan = Plan(name, settings)
+        self.mbuf = self.rng.integers(0, 1 << 32, ENTRIES, dtype=np.uint32)
+        self.entries = np.zeros(ENTRIES, np.uint8)
+        plan = Plan(name, settings, self.mbuf)
         self.buffers = {b: np.zeros(self.units, np.uint8) for b in Buffer}
         for state in self.buffers.values():
             state[self.units // 2:self.units // 2 + NOISE_UNITS] = WRITTEN
@@ -96,7 +102,7 @@ class Planner:
         most = 2 * self.burst_beats
         low, high = [(1, 2), (2, 3), (3, 10), (most - 2, most + 4), (most + 1, 5 * most)][self.rng.integers(5)]
         row_units = int(min(self.rng.integers(low, high), self.units // 4))
-        rows = int(self.rng.choice([1, 1, 2, 3, 5, 9]))
+        rows = int(self.rng.choice([1, 1, 2, 3, 5, 9, 20]))
         return max(1, min(rows, self.units // 6 // row_units)), row_units
 
     def _place(self, is_load: bool) -> Fields | None:
@@ -110,7 +116,8 @@ class Planner:
             row_step, unit_step = row_units + int(rng.choice([0, 0, 1, 7])), 1
             if is_load and rng.random() < 0.5:
                 row_step, unit_step = 1, rows + int(rng.integers(0, 6))
-            span = (rows - 1) * stride + beats * BEAT
+            listed = Listed.draw(rng, rows, is_load) if rng.random() < 0.4 else None
+            span = ((listed.tile_rows if listed else rows) - 1) * stride + beats * BEAT
             if span > MEMORY_BYTES // 2:
                 continue
             offset = BEAT * int(rng.integers(0, (MEMORY_BYTES - span) // BEAT))
@@ -121,13 +128,15 @@ class Planner:
                 "buffer": int(target), "base": int(rng.integers(self.units)), "row_step": row_step,
                 "unit_step": unit_step,
             }
-            if self._claim(fields, is_load):
+            entries = listed.place(rng, fields, self.mbuf, self.entries) if listed else []
+            if entries is not None and self._claim(fields, is_load):
+                self.entries[np.asarray(entries, np.int64)] = 1
                 return fields
         return None
 
     def _claim(self, fields: Fields, is_load: bool) -> bool:
         units = dma.unit_addresses(fields, self.units).ravel()
-        first = dma.byte_offsets(fields, WINDOW_BYTES, ORIGIN)[:, None] // BEAT
+        first = dma.byte_offsets(fields, WINDOW_BYTES, ORIGIN, self.mbuf)[:, None] // BEAT
         beat = (first + np.arange(dma.row_beats(fields))).ravel()
         if len(np.unique(units)) != len(units):
             return False

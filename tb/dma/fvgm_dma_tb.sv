@@ -3,12 +3,15 @@
 // A rising edge of fill_i reads, one of dump_i writes the contents of every bank as
 // <buffer>_<bank>.hex in the working folder. noise_i of 256 cycles another port of each buffer
 // wants to write (units of the noise region only: 32 from the middle on) or, in vbuf, to read.
+// Each unit reads an mbuf of its own, filled from M.hex; its read data is noise in every cycle but
+// the second after a request.
 module fvgm_dma_tb
   import fvgm_isa_pkg::*;
 #(
   parameter int unsigned AxiSlots   = 4,
   parameter int unsigned BurstBeats = 8,
-  parameter int unsigned Units      = 512
+  parameter int unsigned Units      = 512,
+  parameter int unsigned Entries    = 1024
 ) (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -26,6 +29,8 @@ module fvgm_dma_tb
   output logic         load_error_o,
   output logic [39:0]  load_error_addr_o,
   output logic         load_idle_o,
+  output logic         load_mb_valid_o,
+  output logic [15:0]  load_mb_addr_o,
 
   input  logic         store_valid_i,
   output logic         store_ready_o,
@@ -35,6 +40,8 @@ module fvgm_dma_tb
   output logic         store_error_o,
   output logic [39:0]  store_error_addr_o,
   output logic         store_idle_o,
+  output logic         store_mb_valid_o,
+  output logic [15:0]  store_mb_addr_o,
 
   output logic [3:0]       wr_valid_o,
   output logic [3:0]       wr_ready_o,
@@ -94,6 +101,7 @@ module fvgm_dma_tb
   logic [1:0][127:0] wr_data;
   logic [19:0] rd_addr;
   logic [255:0] rd_data;
+  logic [31:0] load_mb_data, store_mb_data;
 
   fvgm_dma_load #(
     .AxiSlots(AxiSlots),
@@ -103,6 +111,7 @@ module fvgm_dma_tb
     .cmd_valid_i(load_valid_i), .cmd_ready_o(load_ready_o), .cmd_i(transfer_t'(load_cmd_i)),
     .done_o(load_done_o), .halt_i(load_halt_i), .error_o(load_error_o),
     .error_addr_o(load_error_addr_o), .idle_o(load_idle_o),
+    .mb_rd_valid_o(load_mb_valid_o), .mb_rd_addr_o(load_mb_addr_o), .mb_rd_data_i(load_mb_data),
     .m_axi_arid(arid_o), .m_axi_araddr(araddr_o), .m_axi_arlen(arlen_o), .m_axi_arsize(arsize),
     .m_axi_arburst(arburst), .m_axi_arcache(), .m_axi_arprot(), .m_axi_arvalid(arvalid_o),
     .m_axi_arready(arready_o), .m_axi_rid(rid_o), .m_axi_rdata(rdata), .m_axi_rresp(rresp),
@@ -120,6 +129,7 @@ module fvgm_dma_tb
     .cmd_valid_i(store_valid_i), .cmd_ready_o(store_ready_o), .cmd_i(transfer_t'(store_cmd_i)),
     .done_o(store_done_o), .halt_i(store_halt_i), .error_o(store_error_o),
     .error_addr_o(store_error_addr_o), .idle_o(store_idle_o),
+    .mb_rd_valid_o(store_mb_valid_o), .mb_rd_addr_o(store_mb_addr_o), .mb_rd_data_i(store_mb_data),
     .rd_valid_o, .rd_ready_i(rd_ready_o), .rd_addr_o(rd_addr), .rd_data_i(rd_data),
     .m_axi_awid(awid_o), .m_axi_awaddr(awaddr_o), .m_axi_awlen(awlen_o), .m_axi_awsize(awsize),
     .m_axi_awburst(awburst), .m_axi_awcache(), .m_axi_awprot(), .m_axi_awvalid(awvalid_o),
@@ -177,6 +187,36 @@ module fvgm_dma_tb
         noise_rd_addr_q <= lfsr_q[31:12];
       end
     end
+  end
+
+  logic [31:0] load_mb_word, store_mb_word;
+  logic [1:0] load_mb_pipe_q, store_mb_pipe_q;
+
+  always_ff @(posedge clk_i) begin
+    load_mb_pipe_q <= {load_mb_pipe_q[0], load_mb_valid_o};
+    store_mb_pipe_q <= {store_mb_pipe_q[0], store_mb_valid_o};
+  end
+
+  assign load_mb_data = load_mb_pipe_q[1] ? load_mb_word : lfsr_q;
+  assign store_mb_data = store_mb_pipe_q[1] ? store_mb_word : lfsr_q;
+
+  fvgm_rbuf #(
+    .Words(Entries)
+  ) u_load_mbuf (
+    .clk_i, .rst_ni, .rd_valid_i(load_mb_valid_o), .rd_addr_i(load_mb_addr_o),
+    .rd_data_o(load_mb_word), .wr_valid_i(1'b0), .wr_addr_i('0), .wr_data_i('0)
+  );
+
+  fvgm_rbuf #(
+    .Words(Entries)
+  ) u_store_mbuf (
+    .clk_i, .rst_ni, .rd_valid_i(store_mb_valid_o), .rd_addr_i(store_mb_addr_o),
+    .rd_data_o(store_mb_word), .wr_valid_i(1'b0), .wr_addr_i('0), .wr_data_i('0)
+  );
+
+  always @(posedge fill_i) begin
+    $readmemh("M.hex", u_load_mbuf.u_ram.mem);
+    $readmemh("M.hex", u_store_mbuf.u_ram.mem);
   end
 
   fvgm_buffer #(

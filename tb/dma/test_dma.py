@@ -2,20 +2,23 @@
 
 Method: both units at once on tb/common/axi_memory (responses out of order and interleaved, idles and back-pressure on
 every channel) with rtl/buffer behind them, whose ports are fought over. Random plans of LOADs and STOREs that may all
-be in flight together. Checks: each burst, each buffer write, each completion (data in the buffer, bytes in memory),
-the images at the end, coverage goals; then each kind of error response and halt, and a good plan after a reset of the
-units alone. It does not prove: two cores on one memory.
+be in flight together, rows in HBM by a stride or by a list in mbuf. Checks: each burst, each entry read, each buffer
+write, each completion (data in the buffer, bytes in memory), the images at the end, coverage goals; then each kind of
+error response, lists out of bound and halts, and a good plan after a reset of the units alone. It does not prove: two
+cores on one memory.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models import dma
 from tb.common.runner import BUILD, Results, simulate
 from tb.dma.dma_stimulus import MEMORY_BYTES
 
@@ -54,12 +57,32 @@ def test_performance(slots: int, burst_beats: int) -> None:
 
     A slot is busy for the latency, its beats, and about 3 cycles; 2 more leave room for the start and the end.
     """
-    report = BUILD / "sim" / f"dma_{slots}_{burst_beats}.json"
-    run(f"dma_{slots}_{burst_beats}", "DmaPerformanceTest", slots, burst_beats, latency=100, report=report)
-    for case in json.loads(report.read_text()):
-        print(case)
-        beats = burst_beats if case["case"].endswith("one row") else min(burst_beats, 5)
+    for case in performance(slots, burst_beats, 100):
+        beats = burst_beats if case["case"].endswith("one row") else min(burst_beats, case["row_beats"])
         assert case["beats_per_cycle"] > 0.97 * min(1, slots * beats / (100 + beats + 5))
+
+
+def test_list_costs_its_first_address() -> None:
+    """With a fast memory rows of one beat follow one another without gaps, by a list too, whose cycles are exact."""
+    cases = performance(16, 32, 1)
+    plain, listed = ([c for c in cases if c["list"] == n] for n in (0, 1))
+    assert [c["case"] for c in plain] == [c["case"] for c in listed]
+    for a, b in zip(plain, listed, strict=True):
+        assert a["beats_per_cycle"] == b["beats_per_cycle"] == 1
+        assert [b[k] - a[k] for k in ("first_burst", "first_beat", "cycles")] == [dma.LIST_CYCLES] * 3
+        assert a["first_burst"] == 4
+
+
+def performance(slots: int, burst_beats: int, latency: int) -> list[dict]:
+    """Cases of DmaPerformanceTest."""
+    name = f"dma_{slots}_{burst_beats}"
+    with tempfile.TemporaryDirectory(prefix="fvgm_dma_") as folder:
+        report = Path(folder) / "report.json"
+        run(name, "DmaPerformanceTest", slots, burst_beats, latency=latency, report=report)
+        cases = json.loads(report.read_text())
+    for case in cases:
+        print(case)
+    return cases
 
 
 def test_flipped_bit_is_found() -> None:
@@ -67,6 +90,14 @@ def test_flipped_bit_is_found() -> None:
     result = run("dma_4_8", "DmaRandomTest", 4, 8, check=False, plans=1, flip=100)
     assert result.failed == 1 and "1 errors" not in result.log.read_text().split("words compared")[0]
     assert "errors, first: plan 0" in result.log.read_text()
+
+
+@pytest.mark.parametrize(("corrupt", "message"), [("entry", "load: burst 0x"), ("bound", "load: error at 0x")])
+def test_wrong_list_is_found(corrupt: str, message: str) -> None:
+    """A list in the hardware's mbuf with one row that is not the model's, or a bound that is one too low."""
+    result = run("dma_4_8", "DmaRandomTest", 4, 8, check=False, plans=1, corrupt=corrupt)
+    assert result.failed == 1
+    assert re.search(rf"errors, first: plan 0: cycle \d+: {message}", result.log.read_text())
 
 
 def test_missed_coverage_is_found() -> None:
