@@ -10,7 +10,10 @@ Order of the classes: ILLEGAL_OPCODE, ILLEGAL_FIELD, ZERO_LENGTH, MISALIGNED, BU
 * A transfer touches HBM bytes `[hbm_addr, hbm_addr + (rows-1)*hbm_stride + 32*ceil(row_units/2))`: whole beats, also
   where the last beat of a row is half used. A LOAD must lie in the read window or in the write window, a STORE in the
   write window.
+  With `list` the rows in HBM are the `bound` that the list may name, those in the buffer are `rows` as ever.
 * Reserved bits are ignored. Fields that an operation does not use are ignored, flags that it does not know are illegal.
+* Checks see `rows` (`m`) as the program has it, the largest number; what a count register puts in its place is smaller.
+* RU: which rows of y are read the map decides, at run time: of y, row 0 is checked.
 """
 
 from __future__ import annotations
@@ -22,10 +25,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.config import BEAT_BYTES, Config
-from models.isa import (INSTRUCTION_BYTES, NUM_SEMAPHORES, NUM_WAITS, UNIT_OF, Buffer, Cause, Layout, Opcode, Precision,
-                        SfuOp, Unit, decode)
+from models.isa import (INSTRUCTION_BYTES, MAX_LIST_ROWS, NUM_COUNTS, NUM_SEMAPHORES, NUM_WAITS, UNIT_OF, Buffer, Cause,
+                        Layout, Opcode, Precision, RuOp, SfuOp, Unit, decode)
 
 FP16_MAX_K = 1 << 14  # products that the exact FP16 accumulator is specified for (docs/numerics.md)
+MAX_WINDOW = 8  # rows of an SU window along a coordinate
 SEMAPHORE_BITS = 16
 ADDRESS_BITS = 40
 
@@ -63,12 +67,21 @@ def _illegal_field(opcode: Opcode, f: dict[str, np.ndarray]) -> np.ndarray:
                 | ((f["out_fp16"] == 1) & ~scaled)
                 | ((f["affine"] == 1) & (op != SfuOp.LAYERNORM) & (op != SfuOp.RESIDUAL))
                 | ((f["dst"] != Buffer.A) & (f["dst"] != Buffer.V)))
+    if opcode == Opcode.SU:
+        bad = ((f["rows"] > MAX_LIST_ROWS) | (f["count"] != 0) | ((f["step"] == 1) & (f["meta"] == 0))
+               | ((f["mask"] == 1) & (f["step"] == 1)) | ((f["c_int8"] == 1) & (f["step"] == 0)))
+        for axis in range(3):
+            window, offset = f[f"w{axis}"], f[f"o{axis}"]
+            bad = bad | (window < 1) | (window > MAX_WINDOW) | (offset >= window)
+        return bad
+    if opcode == Opcode.RU:
+        return (f["extrapolate"] == 1) & (f["op"] == RuOp.GATHER)
     return np.zeros(f["opcode"].shape, bool)
 
 
 _LENGTHS = {Opcode.LOAD: ("rows", "row_units"), Opcode.STORE: ("rows", "row_units"),
             Opcode.GEMM: ("m", "n", "k", "batch"),
-            Opcode.SFU: ("rows", "cols")}
+            Opcode.SFU: ("rows", "cols"), Opcode.SU: ("rows", "cols", "n1", "n2"), Opcode.RU: ("rows", "units")}
 
 
 def _last(base: np.ndarray, *terms: tuple[np.ndarray, np.ndarray | int]) -> np.ndarray:
@@ -82,7 +95,8 @@ def _buffer_range(opcode: Opcode, f: dict[str, np.ndarray], config: Config) -> n
     """True where an operand leaves its buffer. Lengths are at least 1 here."""
     if opcode in (Opcode.LOAD, Opcode.STORE):
         size = np.array([config.abuf, config.bbuf, config.vbuf, 4 * config.pbuf])[f["buffer"]]
-        return _last(f["base"], (f["rows"], f["row_step"]), (f["row_units"], f["unit_step"])) >= size
+        return ((_last(f["base"], (f["rows"], f["row_step"]), (f["row_units"], f["unit_step"])) >= size)
+                | ((f["list"] == 1) & (_last(f["list_base"], (f["rows"], 1)) >= config.mbuf)))
     if opcode == Opcode.GEMM:
         fp16 = f["precision"] == Precision.FP16
         kn = f["b_layout"] == Layout.KN
@@ -112,6 +126,26 @@ def _buffer_range(opcode: Opcode, f: dict[str, np.ndarray], config: Config) -> n
                 | (d >= np.where(f["dst"] == Buffer.A, config.abuf, config.vbuf))
                 | ((f["affine"] == 1) & (p >= config.pbuf))
                 | ((int8 | (op == SfuOp.SOFTMAX)) & (r >= config.rbuf)))
+    if opcode == Opcode.SU:
+        groups = _ceil_div(f["cols"], 8)
+        x = _last(f["x_base"], (f["rows"], f["x_step"]), (groups, 1))
+        c = _last(f["c_base"], (f["rows"], f["c_step"]),
+                  (np.where(f["c_int8"] == 1, _ceil_div(f["cols"], 16), groups), 1))
+        meta = _last(f["meta_base"], (_ceil_div(f["rows"], 2), 1))
+        mask = _last(f["mask_base"], (_ceil_div(f["rows"], 128), 1))
+        bad = (((f["mask"] == 0) & (x >= config.vbuf)) | ((f["step"] == 1) & (c >= config.vbuf))
+               | ((f["meta"] == 1) & (meta >= config.vbuf)) | ((f["mask"] == 1) & (mask >= config.vbuf)))
+        for name in ("list_base", "map_base", "write_base"):
+            bad = bad | (_last(f[name], (f["rows"], 1)) >= config.mbuf)
+        return bad
+    if opcode == Opcode.RU:
+        recover = f["op"] == RuOp.RECOVER
+        d, c1, c2 = (_last(f[f"{name}_base"], (f["rows"], f[f"{name}_step"]), (f["units"], 1))
+                     for name in ("d", "c1", "c2"))
+        return ((d >= config.vbuf) | (recover & (c1 >= config.vbuf))
+                | (recover & (f["extrapolate"] == 1) & (c2 >= config.vbuf))
+                | (_last(f["y_base"], (f["units"], 1)) >= config.vbuf)
+                | (_last(f["map_base"], (f["rows"], 1)) >= config.mbuf))
     return np.zeros(f["opcode"].shape, bool)
 
 
@@ -120,11 +154,15 @@ def _inside(first: np.ndarray, end: np.ndarray, window: tuple[int, int]) -> np.n
 
 
 def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) -> np.ndarray:
-    """First cause of each of N instructions of one opcode, as int64[N]; `fields` by name, arrays of N or scalars."""
+    """First cause of each of N instructions of one opcode, as int64[N].
+
+    `fields` by name (`count` may lack), arrays of N or scalars.
+    """
     f = {name: np.atleast_1d(np.asarray(value, np.int64)) for name, value in fields.items()}
     shape = np.broadcast_shapes(*(v.shape for v in f.values()))
     f = {name: np.broadcast_to(value, shape) for name, value in f.items()}
     f.setdefault("opcode", np.full(shape, opcode))
+    f.setdefault("count", np.zeros(shape, np.int64))
     if opcode not in set(Opcode):
         return np.full(shape, int(Cause.ILLEGAL_OPCODE))
     opcode = Opcode(opcode)
@@ -138,10 +176,12 @@ def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) ->
     report(_illegal_field(opcode, f), Cause.ILLEGAL_FIELD)
     report(np.logical_or.reduce([f[name] == 0 for name in _LENGTHS[opcode]]), Cause.ZERO_LENGTH)
     if opcode in (Opcode.LOAD, Opcode.STORE):
+        report((f["list"] == 1) & (f["bound"] == 0), Cause.ZERO_LENGTH)
         report(((f["hbm_addr"] | f["hbm_stride"]) % BEAT_BYTES) != 0, Cause.MISALIGNED)
     report(_buffer_range(opcode, f, config), Cause.BUFFER_RANGE)
     if opcode in (Opcode.LOAD, Opcode.STORE):
-        end = f["hbm_addr"] + (f["rows"] - 1) * f["hbm_stride"] + BEAT_BYTES * _ceil_div(f["row_units"], 2)
+        rows = np.where(f["list"] == 1, f["bound"], f["rows"])
+        end = f["hbm_addr"] + (rows - 1) * f["hbm_stride"] + BEAT_BYTES * _ceil_div(f["row_units"], 2)
         allowed = _inside(f["hbm_addr"], end, windows.write)
         if opcode == Opcode.LOAD:
             allowed = allowed | _inside(f["hbm_addr"], end, windows.read)
@@ -181,6 +221,38 @@ class Semaphores:
     def ready(self, fields: Fields) -> bool:
         """Whether all waits of an instruction hold."""
         return all(self.holds(int(fields[f"wait{i}_sem"]), int(fields[f"wait{i}_val"])) for i in range(NUM_WAITS))
+
+
+class Counts:
+    """The count registers of a core, cleared when a program starts: 11 bits, count register 0 does not exist."""
+
+    def __init__(self) -> None:
+        self.value = [0] * NUM_COUNTS
+
+    def write(self, register: int, value: int) -> None:
+        """An SU has found `value` rows; it writes before it completes."""
+        if not 0 <= value <= MAX_LIST_ROWS:
+            raise ValueError(f"count register {register} cannot take {value}")
+        if register:
+            self.value[register] = value
+
+    def __getitem__(self, register: int) -> int:
+        return self.value[register]
+
+
+def resolve(fields: Fields, counts: Counts | Sequence[int]) -> Fields | None | Cause:
+    """What an instruction is at the moment in which all its waits hold.
+
+    Its fields, with the number of its count register in place of `rows` (GEMM: `m`); None when that is 0: the
+    instruction completes, in order with the others of its unit, without being executed; Cause.COUNT_RANGE when it is
+    more than `rows` (`m`): the core stops.
+    """
+    if not fields["count"]:
+        return fields
+    name, count = "m" if fields["opcode"] == Opcode.GEMM else "rows", counts[int(fields["count"])]
+    if count > fields[name]:
+        return Cause.COUNT_RANGE
+    return {**fields, name: count} if count else None
 
 
 class Queues:

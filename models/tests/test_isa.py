@@ -9,7 +9,8 @@ import pytest
 from models import isa
 
 PACKAGE = (Path(__file__).resolve().parents[2] / "rtl/pkg/fvgm_isa_pkg.sv").read_text()
-STRUCT = {isa.Opcode.LOAD: "transfer_t", isa.Opcode.STORE: "transfer_t", isa.Opcode.GEMM: "gemm_t", isa.Opcode.SFU: "sfu_t"}
+STRUCT = {isa.Opcode.LOAD: "transfer_t", isa.Opcode.STORE: "transfer_t", isa.Opcode.GEMM: "gemm_t", isa.Opcode.SFU: "sfu_t",
+          isa.Opcode.SU: "su_t", isa.Opcode.RU: "ru_t"}
 
 
 def sv_layout(name: str) -> dict[str, tuple[int, int]]:
@@ -39,8 +40,17 @@ def test_encoder_places_every_field_where_the_struct_has_it(opcode):
         assert isa.decode(isa.encode(opcode, **fields)) == {"opcode": opcode, **fields}
 
 
+def test_list_entry_and_widths():
+    layout = sv_layout("list_entry_t")
+    assert max(lsb + width for lsb, width in layout.values()) == 32
+    assert {f.name: (f.lsb, f.bits) for f in isa.LIST_ENTRY} == {n: v for n, v in layout.items() if n != "reserved"}
+    assert 1 << layout["row"][1] == isa.MAX_LIST_ROWS
+    for name, struct in (("Transfer", "transfer_t"), ("Gemm", "gemm_t"), ("Sfu", "sfu_t"), ("Su", "su_t"), ("Ru", "ru_t")):
+        assert f"localparam int unsigned {name}W = {sv_layout(struct)['reserved'][0]};" in PACKAGE
+
+
 def test_enumerations_have_the_values_of_the_package():
-    for enum, prefix in ((isa.Opcode, "Op"), (isa.Buffer, "Buf"), (isa.SfuOp, "Sfu"), (isa.Cause, "Cause"), (isa.Unit, "Unit")):
+    for enum, prefix in ((isa.Opcode, "Op"), (isa.Buffer, "Buf"), (isa.SfuOp, "Sfu"), (isa.RuOp, "Ru"), (isa.Cause, "Cause"), (isa.Unit, "Unit")):
         for member in enum:
             name = prefix + member.name.title().replace("_", "")
             assert re.search(rf"\b{name} = \d+'d{member.value}\b", PACKAGE), name

@@ -2,7 +2,7 @@
 the ranges.
 
 Method: random small instructions, some of them just over an edge; the oracle walks all rows, columns, groups and
-products. It does not prove the arithmetic at the largest sizes; `test_no_wrap` does that at the corners.
+products. Corners of SU, RU and lists: the last address that fits, and one more. It does not prove the arithmetic at the largest sizes; `test_no_wrap` does that at the corners.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from models.config import Config
-from models.isa import Buffer, Cause, Layout, Opcode, Precision, SfuOp, decode, encode
-from models.scheduler import (DeadlockError, Semaphores, Windows, check, check_many, check_program, decode_program,
-                              execution_order)
+from models.isa import Buffer, Cause, Layout, Opcode, Precision, RuOp, SfuOp, decode, encode
+from models.scheduler import (Counts, DeadlockError, Semaphores, Windows, check, check_many, check_program,
+                              decode_program, execution_order, resolve)
 
-CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, queue_depth=2,
-                axi_slots=2, burst_beats=4)
+CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, mbuf=64,
+                queue_depth=2, axi_slots=2, burst_beats=4)
 WINDOWS = Windows(read=(0x1000, 0x3000), write=(0x2800, 0x5000))
 SIZE = {Buffer.A: CONFIG.abuf, Buffer.B: CONFIG.bbuf, Buffer.V: CONFIG.vbuf, Buffer.P: 4 * CONFIG.pbuf}
 
@@ -30,7 +30,32 @@ def touched_transfer(f: dict[str, int]) -> tuple[set[int], set[int]]:
     """Buffer units and HBM beats (byte addresses) of a LOAD or STORE."""
     cells = [(r, u) for r in range(f["rows"]) for u in range(f["row_units"])]
     buffer = {f["base"] + r * f["row_step"] + u * f["unit_step"] for r, u in cells}
-    return buffer, {(f["hbm_addr"] + r * f["hbm_stride"] + 16 * u) // 32 * 32 for r, u in cells}
+    far = [(r, u) for r in range(f["bound"]) for u in range(f["row_units"])] if f["list"] else cells
+    return buffer, {(f["hbm_addr"] + r * f["hbm_stride"] + 16 * u) // 32 * 32 for r, u in far}
+
+
+def touched_su(f: dict[str, int]) -> tuple[set[int], set[int]]:
+    """vbuf units and mbuf entries of an SU."""
+    rows, vbuf = range(f["rows"]), set()
+    per_unit = 16 if f["c_int8"] else 8
+    for r in rows:
+        for e in range(f["cols"]):
+            if not f["mask"]:
+                vbuf.add(f["x_base"] + r * f["x_step"] + e // 8)
+            if f["step"]:
+                vbuf.add(f["c_base"] + r * f["c_step"] + e // per_unit)
+        if f["meta"]:
+            vbuf.add(f["meta_base"] + r // 2)
+        if f["mask"]:
+            vbuf.add(f["mask_base"] + r // 128)
+    return vbuf, {f[name] + r for name in ("list_base", "map_base", "write_base") for r in rows}
+
+
+def touched_ru(f: dict[str, int]) -> tuple[set[int], set[int]]:
+    """vbuf units and mbuf entries of an RU, of y only row 0."""
+    operands = ["d"] + ["c1"] * (f["op"] == RuOp.RECOVER) + ["c2"] * (f["op"] == RuOp.RECOVER and f["extrapolate"])
+    vbuf = {f[f"{n}_base"] + r * f[f"{n}_step"] + u for n in operands for r in range(f["rows"]) for u in range(f["units"])}
+    return vbuf | {f["y_base"] + u for u in range(f["units"])}, {f["map_base"] + r for r in range(f["rows"])}
 
 
 def touched_gemm(f: dict[str, int]) -> dict[str, set[int]]:
@@ -72,7 +97,8 @@ def oracle(f: dict[str, int]) -> Cause:
     """First cause by enumeration, for flags and lengths that are legal."""
     if f["opcode"] in (Opcode.LOAD, Opcode.STORE):
         units, beats = touched_transfer(f)
-        if max(units) >= SIZE[Buffer(f["buffer"])]:
+        listed = {f["list_base"] + r for r in range(f["rows"])} if f["list"] else {0}
+        if max(units) >= SIZE[Buffer(f["buffer"])] or max(listed) >= CONFIG.mbuf:
             return Cause.BUFFER_RANGE
         windows = [WINDOWS.write] if f["opcode"] == Opcode.STORE else [WINDOWS.write, WINDOWS.read]
         legal = any(all(low <= b and b + 32 <= high for b in beats) for low, high in windows)
@@ -82,6 +108,9 @@ def oracle(f: dict[str, int]) -> Cause:
         bad = (max(t["a"]) >= CONFIG.abuf or max(t["b"]) >= CONFIG.bbuf or max(t["o"]) >= CONFIG.vbuf
                or (f["row_scale"] and max(t["r"]) >= CONFIG.rbuf) or (f["col_affine"] and max(t["p"]) >= CONFIG.pbuf))
         return Cause.BUFFER_RANGE if bad else Cause.NONE
+    if f["opcode"] in (Opcode.SU, Opcode.RU):
+        vbuf, mbuf = (touched_su if f["opcode"] == Opcode.SU else touched_ru)(f)
+        return Cause.BUFFER_RANGE if max(vbuf, default=0) >= CONFIG.vbuf or max(mbuf) >= CONFIG.mbuf else Cause.NONE
     t = touched_sfu(f)
     scales = f["op"] == SfuOp.SOFTMAX or (f["op"] != SfuOp.RESIDUAL and not f["out_fp16"])
     bad = (max(t["x"]) >= CONFIG.vbuf or (f["op"] == SfuOp.RESIDUAL and max(t["y"]) >= CONFIG.vbuf)
@@ -94,13 +123,13 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
     """Legal flags and lengths, addresses of which about half leave something."""
     def r(low: int, high: int) -> int:
         return int(rng.integers(low, high + 1))
-    opcode = Opcode(r(2, 5))
+    opcode = Opcode(r(2, 7))
     if opcode in (Opcode.LOAD, Opcode.STORE):
         store = opcode == Opcode.STORE
         return decode(encode(opcode, hbm_addr=32 * r(0x70, 0x290), rows=r(1, 6), row_units=r(1, 9),
                              hbm_stride=32 * r(0, 20),
                              buffer=2 if store else r(0, 3), base=r(0, 330), row_step=r(0, 24),
-                             unit_step=1 if store else r(0, 8)))
+                             unit_step=1 if store else r(0, 8), list=r(0, 1), list_base=r(0, 70), bound=r(1, 9)))
     if opcode == Opcode.GEMM:
         precision = r(0, 1)
         layout = r(0, 1) if precision else 0
@@ -111,6 +140,20 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
                              a_batch=r(0, 40), b_base=r(0, 64), b_step=r(0, 10) | layout, b_batch=r(0, 20), o_base=r(0, 160),
                              o_step=r(0, 10),
                              o_batch=r(0, 40), rbuf_base=r(0, 24), pbuf_base=r(0, 14)))
+    if opcode == Opcode.SU:
+        step, mask = [(0, 0), (1, 0), (0, 1)][r(0, 2)]
+        w = [r(1, 8) for _ in range(3)]
+        return decode(encode(opcode, window=r(0, 1), step=step, mask=mask, meta=step | r(0, 1), c_int8=step & r(0, 1),
+                             rows=r(1, 40) if r(0, 3) else r(120, 140) if mask else r(1, 8), cols=r(1, 60), x_base=r(0, 250),
+                             x_step=r(0, 9), c_base=r(0, 250), c_step=r(0, 9), n1=r(1, 9), n2=r(1, 9), w0=w[0], w1=w[1], w2=w[2],
+                             o0=r(0, w[0] - 1), o1=r(0, w[1] - 1), o2=r(0, w[2] - 1), max_age=r(0, 15),
+                             meta_base=r(0, 325), mask_base=r(0, 325), list_base=r(0, 40), map_base=r(0, 40),
+                             write_base=r(0, 40), count_kept=r(0, 15), count_written=r(0, 15)))
+    if opcode == Opcode.RU:
+        op = r(0, 1)
+        return decode(encode(opcode, op=op, extrapolate=op & r(0, 1), rows=r(1, 20), units=r(1, 12), y_base=r(0, 330),
+                             y_step=r(0, 9), c1_base=r(0, 250), c1_step=r(0, 12), c2_base=r(0, 250), c2_step=r(0, 12),
+                             d_base=r(0, 250), d_step=r(0, 12), map_base=r(0, 60)))
     op = SfuOp(r(1, 5))
     return decode(encode(opcode, op=op, x_fp32=r(0, 1) if op == SfuOp.SOFTMAX else 0,
                          out_fp16=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0,
@@ -123,12 +166,12 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
 def test_ranges_against_enumeration() -> None:
     rng = np.random.default_rng(1)
     seen: dict[tuple[int, Cause], int] = {}
-    for _ in range(6000):
+    for _ in range(9000):
         f = random_instruction(rng)
         expected = oracle(f)
         assert check(f, CONFIG, WINDOWS) == expected, f
         seen[f["opcode"], expected] = seen.get((f["opcode"], expected), 0) + 1
-    for opcode in (Opcode.LOAD, Opcode.STORE, Opcode.GEMM, Opcode.SFU):
+    for opcode in set(Opcode) - {Opcode.END}:
         assert seen[opcode, Cause.NONE] > 50 and seen[opcode, Cause.BUFFER_RANGE] > 50, seen
     assert seen[Opcode.LOAD, Cause.WINDOW_RANGE] > 50 and seen[Opcode.STORE, Cause.WINDOW_RANGE] > 50
 
@@ -137,6 +180,9 @@ LOAD = dict(hbm_addr=0x1000, rows=1, row_units=2, hbm_stride=0, buffer=0, base=0
 STORE = LOAD | dict(hbm_addr=0x3000, buffer=2)
 GEMM = dict(m=1, n=1, k=1, batch=1)
 SFU = dict(op=SfuOp.QUANT, rows=1, cols=1)
+SU = dict(rows=3, cols=17, n1=1, n2=1, w0=1, w1=1, w2=1)
+RU = dict(op=RuOp.RECOVER, rows=3, units=5, y_step=1, c1_step=10, c2_step=10, d_step=10)
+LIST = LOAD | dict(list=1, bound=4, rows=3, hbm_stride=0x40, row_step=0)
 
 
 @pytest.mark.parametrize("opcode, base, change, cause", [
@@ -171,14 +217,65 @@ SFU = dict(op=SfuOp.QUANT, rows=1, cols=1)
     (Opcode.SFU, SFU, {"op": SfuOp.SOFTMAX, "out_fp16": 1}, Cause.ILLEGAL_FIELD),
     (Opcode.SFU, SFU, {"rows": 0}, Cause.ZERO_LENGTH),
     (Opcode.SFU, SFU, {"cols": 0}, Cause.ZERO_LENGTH),
+    (Opcode.LOAD, LIST, {"list": 0, "bound": 0, "list_base": 0xFFFF}, Cause.NONE),
+    (Opcode.LOAD, LIST, {"bound": 0, "hbm_addr": 1}, Cause.ZERO_LENGTH),
+    (Opcode.LOAD, LIST, {"list_base": 64 - 3}, Cause.NONE),
+    (Opcode.LOAD, LIST, {"list_base": 64 - 2}, Cause.BUFFER_RANGE),
+    (Opcode.LOAD, LIST, {"hbm_addr": 0x5000 - 3 * 0x40 - 0x20}, Cause.NONE),
+    (Opcode.LOAD, LIST, {"hbm_addr": 0x5000 - 3 * 0x40}, Cause.WINDOW_RANGE),
+    (Opcode.LOAD, LIST, {"hbm_addr": 0x5000 - 0x20, "bound": 1}, Cause.NONE),
+    (Opcode.LOAD, LIST, {"hbm_addr": 0x5000 - 0x20, "bound": 1, "list": 0}, Cause.WINDOW_RANGE),
+    (Opcode.STORE, STORE, {"list": 1}, Cause.ZERO_LENGTH),
+    (Opcode.STORE, STORE, {"list": 1, "bound": 65535}, Cause.NONE),
+    (Opcode.SU, SU, {}, Cause.NONE),
+    (Opcode.SU, SU, {"rows": 1025, "cols": 0}, Cause.ILLEGAL_FIELD),
+    (Opcode.SU, SU, {"count": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SU, SU, {"step": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SU, SU, {"step": 1, "meta": 1}, Cause.NONE),
+    (Opcode.SU, SU, {"step": 1, "meta": 1, "mask": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SU, SU, {"c_int8": 1}, Cause.ILLEGAL_FIELD),
+    *((Opcode.SU, SU, {f"w{k}": w, f"o{k}": o}, cause) for k in range(3) for w, o, cause in (
+        (0, 0, Cause.ILLEGAL_FIELD), (9, 0, Cause.ILLEGAL_FIELD), (15, 7, Cause.ILLEGAL_FIELD), (8, 7, Cause.NONE),
+        (7, 7, Cause.ILLEGAL_FIELD), (1, 1, Cause.ILLEGAL_FIELD), (2, 1, Cause.NONE))),
+    *((Opcode.SU, SU, {n: 0}, Cause.ZERO_LENGTH) for n in ("rows", "cols", "n1", "n2")),
+    (Opcode.SU, SU, {"rows": 1024, "mask": 1}, Cause.BUFFER_RANGE),
+    (Opcode.SU, SU, {"x_step": 10, "x_base": 320 - 20 - 3}, Cause.NONE),
+    (Opcode.SU, SU, {"x_step": 10, "x_base": 320 - 20 - 2}, Cause.BUFFER_RANGE),
+    (Opcode.SU, SU, {"x_base": 320, "mask": 1}, Cause.NONE),
+    (Opcode.SU, SU, {"step": 1, "meta": 1, "c_step": 10, "c_base": 320 - 20 - 3}, Cause.NONE),
+    (Opcode.SU, SU, {"step": 1, "meta": 1, "c_step": 10, "c_base": 320 - 20 - 2}, Cause.BUFFER_RANGE),
+    (Opcode.SU, SU, {"step": 1, "meta": 1, "c_int8": 1, "c_step": 10, "c_base": 320 - 20 - 2}, Cause.NONE),
+    (Opcode.SU, SU, {"step": 1, "meta": 1, "c_int8": 1, "c_step": 10, "c_base": 320 - 20 - 1}, Cause.BUFFER_RANGE),
+    (Opcode.SU, SU, {"c_base": 320}, Cause.NONE),
+    (Opcode.SU, SU, {"meta": 1, "meta_base": 320 - 2}, Cause.NONE),
+    (Opcode.SU, SU, {"meta": 1, "meta_base": 320 - 1}, Cause.BUFFER_RANGE),
+    (Opcode.SU, SU, {"meta_base": 320, "mask_base": 320}, Cause.NONE),
+    (Opcode.SU, SU, {"mask": 1, "mask_base": 320 - 1}, Cause.NONE),
+    (Opcode.SU, SU, {"mask": 1, "mask_base": 320}, Cause.BUFFER_RANGE),
+    *((Opcode.SU, SU, {f"{n}_base": 64 - 3 + over}, (Cause.NONE, Cause.BUFFER_RANGE)[over]) for over in (0, 1)
+      for n in ("list", "map", "write")),
+    (Opcode.RU, RU, {}, Cause.NONE),
+    (Opcode.RU, RU, {"rows": 0}, Cause.ZERO_LENGTH),
+    (Opcode.RU, RU, {"units": 0}, Cause.ZERO_LENGTH),
+    (Opcode.RU, RU, {"op": RuOp.GATHER, "extrapolate": 1, "rows": 0}, Cause.ILLEGAL_FIELD),
+    (Opcode.RU, RU, {"op": RuOp.GATHER, "c1_base": 320, "c2_base": 320}, Cause.NONE),
+    (Opcode.RU, RU, {"c2_base": 320}, Cause.NONE),
+    (Opcode.RU, RU, {"count": 15}, Cause.NONE),
+    *((Opcode.RU, RU | {"extrapolate": 1}, {f"{n}_base": 320 - 20 - 5 + over}, (Cause.NONE, Cause.BUFFER_RANGE)[over])
+      for over in (0, 1) for n in ("d", "c1", "c2")),
+    (Opcode.RU, RU, {"y_base": 320 - 5, "y_step": 99}, Cause.NONE),
+    (Opcode.RU, RU, {"y_base": 320 - 4}, Cause.BUFFER_RANGE),
+    (Opcode.RU, RU, {"map_base": 64 - 3}, Cause.NONE),
+    (Opcode.RU, RU, {"map_base": 64 - 2}, Cause.BUFFER_RANGE),
     (Opcode.END, {}, {}, Cause.NONE),
+    (Opcode.END, {}, {"count": 3}, Cause.NONE),
 ])
 def test_causes_and_their_order(opcode: Opcode, base: dict, change: dict, cause: Cause) -> None:
     assert check(decode(encode(opcode, **(base | change))), CONFIG, WINDOWS) == cause
 
 
 def test_unknown_opcodes() -> None:
-    for opcode in (0, 6, 0x82, 0xFF):
+    for opcode in (0, 8, 0x82, 0xFF):
         raw = np.zeros(64, np.uint8)
         raw[0] = opcode
         assert check(decode(raw), CONFIG, WINDOWS) == Cause.ILLEGAL_OPCODE
@@ -227,6 +324,40 @@ def test_semaphores_wrap() -> None:
     assert s.value[5] == 0 and s.holds(0, 9)
     s.signal(0)
     assert s.value == [0] * 64
+
+
+BOUNDED = {Opcode.LOAD: "rows", Opcode.STORE: "rows", Opcode.GEMM: "m", Opcode.SFU: "rows", Opcode.RU: "rows"}
+
+
+@pytest.mark.parametrize("opcode", BOUNDED, ids=lambda o: o.name)
+def test_counts_bound_instructions(opcode: Opcode) -> None:
+    """Every count around the number of rows: other fields stay, 0 skips, more is COUNT_RANGE, no count changes nothing."""
+    name, counts = BOUNDED[opcode], Counts()
+    other = {f: 3 for f in ("n", "k") if opcode == Opcode.GEMM}
+    for rows in (1, 2, 7, 1024, 65535):
+        for count in sorted({0, 1, rows - 1, rows, rows + 1} & set(range(1025))):
+            counts.write(5, count)
+            f = decode(encode(opcode, count=5, signal=3, **{name: rows}, **other))
+            out = resolve(f, counts)
+            if count == 0:
+                assert out is None
+            elif count > rows:
+                assert out is Cause.COUNT_RANGE
+            else:
+                assert out == {**f, name: count} and f[name] == rows and resolve(f, counts.value) == out
+            free = decode(encode(opcode, **{name: rows}, **other))
+            assert resolve(free, counts) == free
+
+
+def test_count_registers() -> None:
+    counts = Counts()
+    assert [counts[i] for i in range(16)] == [0] * 16
+    counts.write(0, 9)
+    counts.write(15, 1024)
+    assert [counts[i] for i in range(16)] == [0] * 15 + [1024]
+    for value in (-1, 1025):
+        with pytest.raises(ValueError, match="cannot take"):
+            counts.write(1, value)
 
 
 def test_execution_order_and_deadlock() -> None:

@@ -14,6 +14,7 @@ module fvgm_csr #(
     parameter int unsigned VBufUnits   = 2048,
     parameter int unsigned PBufEntries = 64,
     parameter int unsigned RBufWords   = 256,
+    parameter int unsigned MBufEntries = 1024,
     parameter int unsigned QueueDepth  = 4,
     parameter int unsigned AxiSlots    = 4,
     parameter int unsigned BurstBeats  = 8
@@ -65,6 +66,7 @@ module fvgm_csr #(
     hw_in.config_vbuf.value.next = 32'(VBufUnits);
     hw_in.config_pbuf.value.next = 32'(PBufEntries);
     hw_in.config_rbuf.value.next = 32'(RBufWords);
+    hw_in.config_mbuf.value.next = 32'(MBufEntries);
     hw_in.config_queue.queue_depth.next = 8'(QueueDepth);
     hw_in.config_queue.axi_slots.next = 8'(AxiSlots);
     hw_in.config_queue.burst_beats.next = 9'(BurstBeats);
@@ -89,6 +91,8 @@ module fvgm_csr #(
     hw_in.count_mpu_stall_operand.value.next = counters_i.mpu_stall_operand;
     hw_in.count_mpu_stall_drain.value.next = counters_i.mpu_stall_drain;
     hw_in.count_sfu_stall.value.next = counters_i.sfu_stall;
+    hw_in.count_su_rows.value.next = counters_i.su_rows;
+    hw_in.count_su_kept.value.next = counters_i.su_kept;
     for (int unsigned u = 0; u < NumUnits; u++) begin
       hw_in.count_unit[u].busy.value.next = counters_i.per_unit[u].busy;
       hw_in.count_unit[u].stall_dep.value.next = counters_i.per_unit[u].stall_dep;

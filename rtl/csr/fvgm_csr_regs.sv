@@ -234,6 +234,7 @@ module fvgm_csr_regs (
         logic config_pbuf;
         logic config_rbuf;
         logic config_queue;
+        logic config_mbuf;
         logic control;
         logic status;
         logic irq_status;
@@ -267,7 +268,9 @@ module fvgm_csr_regs (
             logic stall_dep;
             logic idle;
             logic instructions;
-        } count_unit[4];
+        } count_unit[6];
+        logic count_su_rows;
+        logic count_su_kept;
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
     logic decoded_err;
@@ -309,6 +312,9 @@ module fvgm_csr_regs (
         decoded_reg_strb.config_queue = cpuif_req_masked & (cpuif_addr == 12'h20) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h20);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h20) & !cpuif_req_is_wr;
+        decoded_reg_strb.config_mbuf = cpuif_req_masked & (cpuif_addr == 12'h24) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h24);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h24) & !cpuif_req_is_wr;
         decoded_reg_strb.control = cpuif_req_masked & (cpuif_addr == 12'h40) & cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h40);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h40) & cpuif_req_is_wr;
@@ -393,7 +399,7 @@ module fvgm_csr_regs (
         decoded_reg_strb.count_sfu_stall = cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h11c);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
-        for(int i0=0; i0<4; i0++) begin
+        for(int i0=0; i0<6; i0++) begin
             decoded_reg_strb.count_unit[i0].busy = cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
             is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10);
             is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
@@ -407,6 +413,12 @@ module fvgm_csr_regs (
             is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h10);
             is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
         end
+        decoded_reg_strb.count_su_rows = cpuif_req_masked & (cpuif_addr == 12'h180) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h180);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h180) & !cpuif_req_is_wr;
+        decoded_reg_strb.count_su_kept = cpuif_req_masked & (cpuif_addr == 12'h184) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h184);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h184) & !cpuif_req_is_wr;
         decoded_err = (~is_valid_addr | (is_valid_addr & ~is_valid_rw)) & decoded_req;
     end
 
@@ -1090,6 +1102,9 @@ module fvgm_csr_regs (
             readback_data_var[15:8] = hwif_in.config_queue.axi_slots.next;
             readback_data_var[24:16] = hwif_in.config_queue.burst_beats.next;
         end
+        if(rd_mux_addr == 12'h24) begin
+            readback_data_var[31:0] = hwif_in.config_mbuf.value.next;
+        end
         if(rd_mux_addr == 12'h44) begin
             readback_data_var[0] = hwif_in.status.idle.next;
             readback_data_var[1] = hwif_in.status.busy.next;
@@ -1179,7 +1194,7 @@ module fvgm_csr_regs (
         if(rd_mux_addr == 12'h11c) begin
             readback_data_var[31:0] = hwif_in.count_sfu_stall.value.next;
         end
-        for(int i0=0; i0<4; i0++) begin
+        for(int i0=0; i0<6; i0++) begin
             if(rd_mux_addr == 12'h120 + (12)'(i0) * 12'h10) begin
                 readback_data_var[31:0] = hwif_in.count_unit[i0].busy.value.next;
             end
@@ -1192,6 +1207,12 @@ module fvgm_csr_regs (
             if(rd_mux_addr == 12'h12c + (12)'(i0) * 12'h10) begin
                 readback_data_var[31:0] = hwif_in.count_unit[i0].instructions.value.next;
             end
+        end
+        if(rd_mux_addr == 12'h180) begin
+            readback_data_var[31:0] = hwif_in.count_su_rows.value.next;
+        end
+        if(rd_mux_addr == 12'h184) begin
+            readback_data_var[31:0] = hwif_in.count_su_kept.value.next;
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

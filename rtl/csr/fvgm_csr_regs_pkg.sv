@@ -5,7 +5,7 @@ package fvgm_csr_regs_pkg;
 
     localparam FVGM_CSR_REGS_DATA_WIDTH = 32;
     localparam FVGM_CSR_REGS_MIN_ADDR_WIDTH = 12;
-    localparam FVGM_CSR_REGS_SIZE = 'h160;
+    localparam FVGM_CSR_REGS_SIZE = 'h188;
 
     typedef struct {
         logic [15:0] next;
@@ -72,6 +72,14 @@ package fvgm_csr_regs_pkg;
         fvgm_csr_regs__config_queue__axi_slots__in_t axi_slots;
         fvgm_csr_regs__config_queue__burst_beats__in_t burst_beats;
     } fvgm_csr_regs__config_queue__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_29d613c0__value__in_t;
+
+    typedef struct {
+        hw_r_desc_29d613c0__value__in_t value;
+    } hw_r_desc_29d613c0__in_t;
 
     typedef struct {
         logic next;
@@ -222,11 +230,11 @@ package fvgm_csr_regs_pkg;
 
     typedef struct {
         logic [31:0] next;
-    } hw_r_desc_daf0bebf__value__in_t;
+    } hw_r_desc_31102bdd__value__in_t;
 
     typedef struct {
-        hw_r_desc_daf0bebf__value__in_t value;
-    } hw_r_desc_daf0bebf__in_t;
+        hw_r_desc_31102bdd__value__in_t value;
+    } hw_r_desc_31102bdd__in_t;
 
     typedef struct {
         logic [31:0] next;
@@ -246,18 +254,34 @@ package fvgm_csr_regs_pkg;
 
     typedef struct {
         logic [31:0] next;
-    } hw_r_desc_5d897ebb__value__in_t;
+    } hw_r_desc_2f352880__value__in_t;
 
     typedef struct {
-        hw_r_desc_5d897ebb__value__in_t value;
-    } hw_r_desc_5d897ebb__in_t;
+        hw_r_desc_2f352880__value__in_t value;
+    } hw_r_desc_2f352880__in_t;
 
     typedef struct {
-        hw_r_desc_daf0bebf__in_t busy;
+        hw_r_desc_31102bdd__in_t busy;
         hw_r_desc_324f7f06__in_t stall_dep;
         hw_r_desc_96554b82__in_t idle;
-        hw_r_desc_5d897ebb__in_t instructions;
+        hw_r_desc_2f352880__in_t instructions;
     } fvgm_csr_regs__count_unit__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_13679dbc__value__in_t;
+
+    typedef struct {
+        hw_r_desc_13679dbc__value__in_t value;
+    } hw_r_desc_13679dbc__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_498b7940__value__in_t;
+
+    typedef struct {
+        hw_r_desc_498b7940__value__in_t value;
+    } hw_r_desc_498b7940__in_t;
 
     typedef struct {
         fvgm_csr_regs__config_array__in_t config_array;
@@ -267,6 +291,7 @@ package fvgm_csr_regs_pkg;
         hw_r_desc_16176ac7__in_t config_pbuf;
         hw_r_desc_68f8d97c__in_t config_rbuf;
         fvgm_csr_regs__config_queue__in_t config_queue;
+        hw_r_desc_29d613c0__in_t config_mbuf;
         fvgm_csr_regs__status__in_t status;
         fvgm_csr_regs__irq_status__in_t irq_status;
         fvgm_csr_regs__cause__in_t cause;
@@ -281,7 +306,9 @@ package fvgm_csr_regs_pkg;
         hw_r_desc_f6d274b9__in_t count_mpu_stall_operand;
         hw_r_desc_840b299c__in_t count_mpu_stall_drain;
         hw_r_desc_69b75d41__in_t count_sfu_stall;
-        fvgm_csr_regs__count_unit__in_t count_unit[4];
+        fvgm_csr_regs__count_unit__in_t count_unit[6];
+        hw_r_desc_13679dbc__in_t count_su_rows;
+        hw_r_desc_498b7940__in_t count_su_kept;
     } fvgm_csr_regs__in_t;
 
     typedef struct {

@@ -3,7 +3,8 @@
 //
 // Instructions are checked one after another and enter the queues in program order; a full queue
 // holds up dispatch. Units complete in order; completion signals reach a waiting head 3 cycles after
-// done_i. Errors: see fvgm_scheduler_control. The units are reset by core_rst_no.
+// done_i. The SU writes count registers, no later than its done_i; they bound the instructions that
+// name them. Errors: see fvgm_scheduler_control. The units are reset by core_rst_no.
 `include "fvgm_assert.svh"
 
 module fvgm_scheduler #(
@@ -12,6 +13,7 @@ module fvgm_scheduler #(
     parameter int unsigned VBufUnits   = 2048,
     parameter int unsigned PBufEntries = 64,
     parameter int unsigned RBufWords   = 256,
+    parameter int unsigned MBufEntries = 1024,
     parameter int unsigned QueueDepth  = 4
 ) (
     input  logic                                 clk_i,
@@ -38,7 +40,14 @@ module fvgm_scheduler #(
     output fvgm_isa_pkg::transfer_t              store_cmd_o,
     output fvgm_isa_pkg::gemm_t                  mpu_cmd_o,
     output fvgm_isa_pkg::sfu_t                   sfu_cmd_o,
+    output fvgm_isa_pkg::su_t                    su_cmd_o,
+    output fvgm_isa_pkg::ru_t                    ru_cmd_o,
     input  logic [fvgm_isa_pkg::NumUnits-1:0]    done_i,
+    // counts that the SU finds; kept: the value is the number of kept rows; id 0: no register
+    input  logic                                 su_count_valid_i,
+    input  logic [3:0]                           su_count_id_i,
+    input  logic [10:0]                          su_count_value_i,
+    input  logic                                 su_kept_valid_i,
     // dma state
     input  logic                                 load_idle_i,
     input  logic                                 load_error_i,
@@ -68,25 +77,26 @@ module fvgm_scheduler #(
   logic [AddrW-1:0] check_addr;
   logic [31:0] index_q;
   logic end_seen, front_error;
-  error_t front_info, read_info, write_info, deadlock_info;
+  error_t front_info, read_info, write_info, count_info, deadlock_info;
   logic is_unit;
   unit_e unit;
   entry_t entry;
 
   // queues
-  logic [NumUnits-1:0] push, push_ready, waiting, stalled, working, unit_idle;
+  logic [NumUnits-1:0] push, push_ready, waiting, stalled, working, unit_idle, range_error;
   logic [NumUnits-1:0] retire_valid, retire_ready;
   logic [NumUnits-1:0][SemIdW-1:0] retire_sem, sem_id;
   logic [NumUnits-1:0][SemW-1:0] sem_value;
+  logic [NumUnits-1:0][CountIdW-1:0] count_id;
+  logic [NumUnits-1:0][RowCountW-1:0] count_value;
   logic [NumUnits-1:0][PayloadBits-1:0] cmd;
   logic [NumUnits-1:0][15:0] cmd_tag, done_tag;
   logic [NumUnits-1:0][31:0] head_index, oldest_index;
   logic clearing, dispatched;
 
-  // Tracing: tags of the commands that start (cmd_valid_o && cmd_ready_i) and of those that complete
-  // (done_i) in this cycle. Test benches bind to them.
-  logic [NumUnits-1:0] trace_start;
-  assign trace_start = cmd_valid_o & cmd_ready_i;
+  // Tracing: the instructions that start (cmd_valid_o && cmd_ready_i) and those that complete (done_i)
+  // in this cycle, skipped ones included, with their tags. Test benches bind to them.
+  logic [NumUnits-1:0] trace_start, trace_done;
 
   fvgm_scheduler_fetch u_fetch (
       .clk_i,
@@ -119,7 +129,8 @@ module fvgm_scheduler #(
       .BBufUnits(BBufUnits),
       .VBufUnits(VBufUnits),
       .PBufEntries(PBufEntries),
-      .RBufWords(RBufWords)
+      .RBufWords(RBufWords),
+      .MBufEntries(MBufEntries)
   ) u_check (
       .clk_i,
       .rst_ni(core_rst_n),
@@ -142,6 +153,8 @@ module fvgm_scheduler #(
       OpStore: unit = UnitStore;
       OpGemm: unit = UnitMpu;
       OpSfu: unit = UnitSfu;
+      OpSu: unit = UnitSu;
+      OpRu: unit = UnitRu;
       default: is_unit = 1'b0;
     endcase
     push = '0;
@@ -198,24 +211,23 @@ module fvgm_scheduler #(
         unit: 3'(UnitStore),
         cause: CauseWriteError
     };
-    deadlock_info = '0;
-    deadlock_info.cause = CauseDeadlock;
-    for (int u = NumUnits - 1; u >= 0; u--) begin
-      if (waiting[u]) begin
-        deadlock_info.unit = 3'(u);
-        deadlock_info.index = head_index[u];
-        deadlock_info.opcode = opcode_of(2'(u));
-      end
-    end
+    deadlock_info = head_error(waiting, CauseDeadlock);
+    count_info = head_error(range_error, CauseCountRange);
   end
 
-  function automatic logic [7:0] opcode_of(logic [1:0] u);
-    case (u)
-      UnitLoad: return OpLoad;
-      UnitStore: return OpStore;
-      UnitMpu: return OpGemm;
-      default: return OpSfu;
-    endcase
+  // Error of the head of the lowest of some units.
+  function automatic error_t head_error(logic [NumUnits-1:0] heads, cause_e cause);
+    error_t info;
+    info = '0;
+    info.cause = cause;
+    for (int u = NumUnits - 1; u >= 0; u--) begin
+      if (heads[u]) begin
+        info.unit = 3'(u);
+        info.index = head_index[u];
+        info.opcode = opcode_of(unit_e'(u));
+      end
+    end
+    return info;
   endfunction
 
   fvgm_scheduler_control u_control (
@@ -234,6 +246,8 @@ module fvgm_scheduler #(
       .write_error_info_i(write_info),
       .front_error_i(front_error),
       .front_error_info_i(front_info),
+      .count_error_i(|range_error),
+      .count_error_info_i(count_info),
       .deadlock_info_i(deadlock_info),
       .launch_o(launch),
       .run_o(run),
@@ -259,11 +273,21 @@ module fvgm_scheduler #(
       .read_value_o(sem_value)
   );
 
+  fvgm_scheduler_counts u_counts (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .clear_i(launch),
+      .write_valid_i(su_count_valid_i),
+      .write_id_i(su_count_id_i),
+      .write_value_i(su_count_value_i),
+      .read_id_i(count_id),
+      .read_value_o(count_value)
+  );
+
   for (genvar u = 0; u < NumUnits; u++) begin : g_unit
-    localparam int unsigned PayloadW = (u == int'(UnitMpu)) ? GemmW :
-                                       (u == int'(UnitSfu)) ? SfuW : TransferW;
+    localparam int unsigned PayloadW = payload_width(unit_e'(u));
     fvgm_scheduler_unit #(
-        .PayloadW(PayloadW),
+        .Unit(unit_e'(u)),
         .QueueDepth(QueueDepth)
     ) u_unit (
         .clk_i,
@@ -275,11 +299,15 @@ module fvgm_scheduler #(
         .push_payload_i(instr.payload[PayloadW-1:0]),
         .sem_id_o(sem_id[u]),
         .sem_value_i(sem_value[u]),
+        .count_id_o(count_id[u]),
+        .count_value_i(count_value[u]),
         .cmd_valid_o(cmd_valid_o[u]),
         .cmd_ready_i(cmd_ready_i[u]),
         .cmd_o(cmd[u]),
-        .cmd_tag_o(cmd_tag[u]),
         .done_i(done_i[u]),
+        .start_o(trace_start[u]),
+        .start_tag_o(cmd_tag[u]),
+        .completed_o(trace_done[u]),
         .done_tag_o(done_tag[u]),
         .retire_valid_o(retire_valid[u]),
         .retire_ready_i(retire_ready[u]),
@@ -288,6 +316,7 @@ module fvgm_scheduler #(
         .stalled_o(stalled[u]),
         .working_o(working[u]),
         .idle_o(unit_idle[u]),
+        .range_error_o(range_error[u]),
         .head_index_o(head_index[u]),
         .oldest_index_o(oldest_index[u])
     );
@@ -297,13 +326,17 @@ module fvgm_scheduler #(
   assign store_cmd_o = cmd[UnitStore];
   assign mpu_cmd_o = cmd[UnitMpu];
   assign sfu_cmd_o = cmd[UnitSfu];
+  assign su_cmd_o = cmd[UnitSu];
+  assign ru_cmd_o = cmd[UnitRu];
 
   events_t events;
   assign events = '{
-      instructions: done_i,
+      instructions: trace_done,
       idle: ~waiting & ~working,
       stall_dep: stalled,
       busy: working,
+      su_kept: su_kept_valid_i ? su_count_value_i : '0,
+      su_rows: trace_start[UnitSu] ? su_cmd_o.rows[RowCountW-1:0] : '0,
       sfu_stall: sfu_stall_i,
       mpu_stall_drain: mpu_stall_drain_i,
       mpu_stall_operand: mpu_stall_operand_i,
@@ -323,5 +356,8 @@ module fvgm_scheduler #(
 
   logic unused_bits;
   assign unused_bits = ^{instr, trace_start, cmd_tag, done_tag, oldest_index};
+
+  `FVGM_ASSERT(KeptFromWork, su_kept_valid_i |-> working[UnitSu])
+  `FVGM_ASSERT(CountFromWork, su_count_valid_i |-> working[UnitSu])
 
 endmodule

@@ -7,8 +7,9 @@
 // reset leaves Error. Soft reset, from any state: halt, wait likewise, hold core_rst_no low for
 // ResetCycles, then Idle. Registers, counters and buffer contents survive it.
 //
-// Errors of one cycle rank: READ_ERROR, WRITE_ERROR, front end (fetch, check), DEADLOCK. DEADLOCK: for
-// the WATCHDOG cycles (0: never) instructions waited, no unit worked, nothing was dispatched.
+// Errors of one cycle rank: READ_ERROR, WRITE_ERROR, front end (fetch, check), COUNT_RANGE, DEADLOCK.
+// DEADLOCK: for the WATCHDOG cycles (0: never) instructions waited, no unit worked, nothing was
+// dispatched.
 `include "fvgm_assert.svh"
 
 module fvgm_scheduler_control #(
@@ -31,6 +32,8 @@ module fvgm_scheduler_control #(
     input  fvgm_scheduler_pkg::error_t           write_error_info_i,
     input  logic                                 front_error_i,
     input  fvgm_scheduler_pkg::error_t           front_error_info_i,
+    input  logic                                 count_error_i,
+    input  fvgm_scheduler_pkg::error_t           count_error_info_i,
     input  fvgm_scheduler_pkg::error_t           deadlock_info_i,
     // what the others obey
     output logic                                 launch_o,        // pulse: clear and start to fetch
@@ -93,6 +96,7 @@ module fvgm_scheduler_control #(
     if (active && read_error_i) error_info = read_error_info_i;
     else if (active && write_error_i) error_info = write_error_info_i;
     else if (active && front_error_i) error_info = front_error_info_i;
+    else if (active && count_error_i) error_info = count_error_info_i;
     else if (deadlock) error_info = deadlock_info_i;
     else error = program_error;
   end
@@ -189,6 +193,11 @@ module fvgm_scheduler_control #(
 
   `FVGM_ASSERT(ResetOnlyAxiIdle, !core_rst_no |-> axi_idle_i)
   `FVGM_ASSERT(ErrorHasCause, status_o.error |-> status_o.first_error.cause != CauseNone)
+  `FVGM_ASSERT(ReadErrorFirst, active && read_error_i && !ctrl_i.soft_reset |=>
+               status_o.first_error.cause == CauseReadError)
+  `FVGM_ASSERT(CountErrorBehindFront,
+               active && count_error_i && !read_error_i && !write_error_i && !front_error_i &&
+               !ctrl_i.soft_reset |=> status_o.first_error.cause == CauseCountRange && halt_o)
   `FVGM_ASSERT(NeverTwoStates,
                $onehot({status_o.idle, status_o.busy, status_o.error, status_o.resetting}))
 

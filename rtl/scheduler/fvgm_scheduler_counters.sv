@@ -24,6 +24,8 @@ module fvgm_scheduler_counters (
     count_d.mpu_stall_operand = count_q.mpu_stall_operand + 32'(events_i.mpu_stall_operand);
     count_d.mpu_stall_drain = count_q.mpu_stall_drain + 32'(events_i.mpu_stall_drain);
     count_d.sfu_stall = count_q.sfu_stall + 32'(events_i.sfu_stall);
+    count_d.su_rows = count_q.su_rows + 32'(events_i.su_rows);
+    count_d.su_kept = count_q.su_kept + 32'(events_i.su_kept);
     for (int unsigned u = 0; u < NumUnits; u++) begin
       count_d.per_unit[u].busy = count_q.per_unit[u].busy + 32'(events_i.busy[u]);
       count_d.per_unit[u].stall_dep = count_q.per_unit[u].stall_dep + 32'(events_i.stall_dep[u]);

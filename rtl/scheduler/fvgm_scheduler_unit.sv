@@ -1,5 +1,5 @@
-// Queue of one unit: holds its instructions, starts the head when its waits hold, remembers what is
-// under way, and hands completions on in order.
+// Queue of one unit: holds its instructions, starts the head when its waits hold, bounds it by its
+// count register, remembers what is under way, and hands completions on in order.
 //
 // At most QueueDepth instructions wait (the head included). The head's waits are tested one per cycle
 // against semaphore sem_id_o, whose value comes back on sem_value_i in the same cycle; a wait that
@@ -7,44 +7,58 @@
 // until cmd_ready_i; while halt_i no further head starts. done_i: the oldest instruction under way has
 // completed; retire_* hands its semaphore on.
 //
-// Latency: push to cmd_valid_o 3 cycles, plus one per wait beyond the first. Throughput: a command without waits every
-// second cycle. At most InFlight instructions are under way.
+// A head with count != 0 reads count_id_o after its waits: more rows than its own are an error
+// (range_error_o, level; the head stays), none skip it, else they take the place of its own. A skipped
+// head leaves when nothing is under way, as if it started then (start_o) and completed in the next
+// cycle (completed_o); the unit does not see it.
+//
+// Latency: push to cmd_valid_o 3 cycles, plus one per wait beyond the first; with a count one more
+// without waits, two more with them. Throughput: a command without waits and count every second
+// cycle. At most InFlight instructions are under way.
 `include "fvgm_assert.svh"
 
 module fvgm_scheduler_unit #(
-    parameter int unsigned PayloadW   = 166,  // payload bits that the unit uses
-    parameter int unsigned QueueDepth = 4,
-    parameter int unsigned InFlight   = 8     // power of two
+    parameter fvgm_isa_pkg::unit_e Unit       = fvgm_isa_pkg::UnitLoad,
+    parameter int unsigned         QueueDepth = 4,
+    parameter int unsigned         InFlight   = 8,  // power of two
+    localparam int unsigned        PayloadW   = fvgm_scheduler_pkg::payload_width(Unit)
 ) (
-    input  logic                                  clk_i,
-    input  logic                                  rst_ni,
-    input  logic                                  halt_i,
+    input  logic                                     clk_i,
+    input  logic                                     rst_ni,
+    input  logic                                     halt_i,
     // from dispatch
-    input  logic                                  push_valid_i,
-    output logic                                  push_ready_o,
-    input  fvgm_scheduler_pkg::entry_t            push_entry_i,
-    input  logic [PayloadW-1:0]                   push_payload_i,
+    input  logic                                     push_valid_i,
+    output logic                                     push_ready_o,
+    input  fvgm_scheduler_pkg::entry_t               push_entry_i,
+    input  logic [PayloadW-1:0]                      push_payload_i,
     // semaphore read port
-    output logic [fvgm_scheduler_pkg::SemIdW-1:0] sem_id_o,
-    input  logic [fvgm_scheduler_pkg::SemW-1:0]   sem_value_i,
+    output logic [fvgm_scheduler_pkg::SemIdW-1:0]    sem_id_o,
+    input  logic [fvgm_scheduler_pkg::SemW-1:0]      sem_value_i,
+    // count register read port
+    output logic [fvgm_scheduler_pkg::CountIdW-1:0]  count_id_o,
+    input  logic [fvgm_scheduler_pkg::RowCountW-1:0] count_value_i,
     // command to the unit
-    output logic                                  cmd_valid_o,
-    input  logic                                  cmd_ready_i,
-    output logic [fvgm_isa_pkg::PayloadBits-1:0]  cmd_o,
-    output logic [15:0]                           cmd_tag_o,
-    input  logic                                  done_i,
-    output logic [15:0]                           done_tag_o,
+    output logic                                     cmd_valid_o,
+    input  logic                                     cmd_ready_i,
+    output logic [fvgm_isa_pkg::PayloadBits-1:0]     cmd_o,
+    input  logic                                     done_i,
+    // what starts and completes, skipped instructions included
+    output logic                                     start_o,
+    output logic [15:0]                              start_tag_o,
+    output logic                                     completed_o,
+    output logic [15:0]                              done_tag_o,
     // completion
-    output logic                                  retire_valid_o,
-    input  logic                                  retire_ready_i,
-    output logic [fvgm_scheduler_pkg::SemIdW-1:0] retire_sem_o,
+    output logic                                     retire_valid_o,
+    input  logic                                     retire_ready_i,
+    output logic [fvgm_scheduler_pkg::SemIdW-1:0]    retire_sem_o,
     // state
-    output logic                                  waiting_o,      // instructions wait
-    output logic                                  stalled_o,      // the head waits for a semaphore
-    output logic                                  working_o,      // instructions are under way
-    output logic                                  idle_o,         // nothing waits, works or retires
-    output logic [31:0]                           head_index_o,
-    output logic [31:0]                           oldest_index_o  // oldest under way
+    output logic                                     waiting_o,      // instructions wait
+    output logic                                     stalled_o,      // the head awaits a semaphore
+    output logic                                     working_o,      // instructions are under way
+    output logic                                     idle_o,         // nothing waits or works
+    output logic                                     range_error_o,  // its count exceeds its rows
+    output logic [31:0]                              head_index_o,
+    output logic [31:0]                              oldest_index_o  // oldest under way
 );
 
   import fvgm_isa_pkg::*;
@@ -54,6 +68,7 @@ module fvgm_scheduler_unit #(
   localparam int unsigned PtrW = (QueueDepth > 1) ? $clog2(QueueDepth) : 1;
   localparam int unsigned FlightW = $clog2(InFlight);
   localparam int unsigned FlightBits = 32 + 16 + SemIdW;
+  localparam bit Bounded = Unit != UnitSu;  // the SU writes counts, none bounds it
 
   if (QueueDepth < 2) begin : g_depth
     $error("fvgm_scheduler_unit: QueueDepth must be at least 2");
@@ -66,7 +81,7 @@ module fvgm_scheduler_unit #(
   logic [$bits(entry_t)+PayloadW-1:0] queue_q[QueueDepth];
   logic [PtrW-1:0] write_q, read_q;
   logic [CountW-1:0] count_q, queued_q;  // head included, head excluded
-  logic push, load, issue;
+  logic push, load, issue, leave;
 
   entry_t head_q, next_entry;
   logic [PayloadW-1:0] payload_q, next_payload;
@@ -74,6 +89,10 @@ module fvgm_scheduler_unit #(
   logic [NumWaits-1:0] open_q, open_d;  // waits of the head that have not held yet
   logic [NumWaits-1:0] next_open;
   logic [SemW-1:0] wait_val, distance;
+
+  // bound of the head, one cycle after its waits hold
+  logic counted, bound_valid_q, over_q, zero_q, go, skip, skipped_q, completed;
+  logic [RowCountW-1:0] bound_q;
 
   // instructions under way: written at issue, completed at done, retired when their signal is given
   logic [FlightBits-1:0] flight_q[InFlight];
@@ -88,7 +107,8 @@ module fvgm_scheduler_unit #(
   assign push_ready_o = count_q != CountW'(QueueDepth);
   assign push = push_valid_i && push_ready_o;
   assign issue = cmd_valid_o && cmd_ready_i;
-  assign load = queued_q != '0 && (!head_valid_q || issue);
+  assign leave = issue || skip;
+  assign load = queued_q != '0 && (!head_valid_q || leave);
   assign {next_entry, next_payload} = queue_q[read_q];
 
   always_comb begin
@@ -110,6 +130,12 @@ module fvgm_scheduler_unit #(
     if (!distance[SemW-1]) open_d = open_q & (open_q - 1'b1);
   end
 
+  assign counted = Bounded && head_q.count != '0;
+  assign go = head_valid_q && !flight_full && !halt_i &&
+              (counted ? bound_valid_q && !over_q && !zero_q : open_d == '0);
+  assign skip = bound_valid_q && zero_q && !flight_full && !halt_i && !working_o;
+  assign completed = done_i || skipped_q;
+
   assign flight_full = FlightW'(issued_q) == FlightW'(retired_q) && issued_q != retired_q;
 
   always_ff @(posedge clk_i) begin
@@ -120,23 +146,28 @@ module fvgm_scheduler_unit #(
       read_q <= '0;
       head_valid_q <= 1'b0;
       issue_q <= 1'b0;
+      bound_valid_q <= 1'b0;
+      skipped_q <= 1'b0;
       open_q <= '0;
       issued_q <= '0;
       done_q <= '0;
       retired_q <= '0;
     end else begin
-      count_q <= count_q + CountW'(push) - CountW'(issue);
+      count_q <= count_q + CountW'(push) - CountW'(leave);
       queued_q <= queued_q + CountW'(push) - CountW'(load);
       if (push) write_q <= step(write_q);
       if (load) read_q <= step(read_q);
       if (load) head_valid_q <= 1'b1;
-      else if (issue) head_valid_q <= 1'b0;
+      else if (leave) head_valid_q <= 1'b0;
       if (load) open_q <= next_open;
       else if (head_valid_q) open_q <= open_d;
       if (issue) issue_q <= 1'b0;
-      else if (head_valid_q && open_d == '0 && !flight_full && !halt_i) issue_q <= 1'b1;
-      if (issue) issued_q <= issued_q + 1'b1;
-      if (done_i) done_q <= done_q + 1'b1;
+      else if (go) issue_q <= 1'b1;
+      if (leave) bound_valid_q <= 1'b0;
+      else if (head_valid_q && counted && open_q == '0) bound_valid_q <= 1'b1;
+      skipped_q <= skip;
+      if (leave) issued_q <= issued_q + 1'b1;
+      if (completed) done_q <= done_q + 1'b1;
       if (retire_valid_o && retire_ready_i) retired_q <= retired_q + 1'b1;
     end
   end
@@ -146,8 +177,15 @@ module fvgm_scheduler_unit #(
     if (load) begin
       head_q <= next_entry;
       payload_q <= next_payload;
+    end else if (go && counted) begin
+      payload_q <= PayloadW'(with_rows(Unit, PayloadBits'(payload_q), 16'(bound_q)));
     end
-    if (issue) flight_q[issued_q[FlightW-1:0]] <= {head_q.index, head_q.tag, head_q.signal};
+    if (!bound_valid_q) begin
+      bound_q <= count_value_i;
+      over_q <= 16'(count_value_i) > rows_of(Unit, PayloadBits'(payload_q));
+      zero_q <= count_value_i == '0;
+    end
+    if (leave) flight_q[issued_q[FlightW-1:0]] <= {head_q.index, head_q.tag, head_q.signal};
   end
 
   assign oldest = flight_q[done_q[FlightW-1:0]];
@@ -155,7 +193,10 @@ module fvgm_scheduler_unit #(
 
   assign cmd_valid_o = issue_q;
   assign cmd_o = PayloadBits'(payload_q);
-  assign cmd_tag_o = head_q.tag;
+  assign count_id_o = head_q.count;
+  assign start_o = leave;
+  assign start_tag_o = head_q.tag;
+  assign completed_o = completed;
   assign done_tag_o = oldest[SemIdW+:16];
   assign oldest_index_o = oldest[SemIdW+16+:32];
   assign retire_valid_o = retired_q != done_q;
@@ -164,13 +205,19 @@ module fvgm_scheduler_unit #(
   assign stalled_o = head_valid_q && open_q != '0;
   assign working_o = issued_q != done_q;
   assign idle_o = !waiting_o && issued_q == retired_q;
+  assign range_error_o = bound_valid_q && over_q;
   assign head_index_o = head_q.index;
 
   logic unused_bits;
   assign unused_bits = ^{retiring[FlightBits-1:SemIdW], oldest[SemIdW-1:0]};
 
   `FVGM_ASSERT(CommandHeld, cmd_valid_o && !cmd_ready_i |=> cmd_valid_o && $stable(cmd_o))
-  `FVGM_ASSERT(DoneNeedsCommand, done_i |-> working_o)
+  `FVGM_ASSERT(DoneNeedsCommand, done_i |-> working_o && !skipped_q)
+  `FVGM_ASSERT(BoundIsInCommand, cmd_valid_o && counted |-> bound_valid_q && bound_q != '0 &&
+               rows_of(Unit, cmd_o) == 16'(bound_q))
+  `FVGM_ASSERT(SkipUnseen, skip |-> !cmd_valid_o && !over_q && issued_q == done_q)
+  `FVGM_ASSERT(RangeErrorHeld, range_error_o |=> range_error_o && !cmd_valid_o)
+  `FVGM_ASSERT(NeverUnbounded, !Bounded |-> !head_valid_q || head_q.count == '0)
   `FVGM_ASSERT(NeverOverfull, count_q <= CountW'(QueueDepth))
 
 endmodule

@@ -136,6 +136,7 @@ class Hardware(uvm_component):
         self.model.hardware |= {"config_array": c.chain_rows, "config_abuf": c.abuf,
                                 "config_bbuf": c.bbuf,
                                 "config_vbuf": c.vbuf, "config_pbuf": c.pbuf, "config_rbuf": c.rbuf,
+                                "config_mbuf": c.mbuf,
                                 "config_queue": c.queue_depth | c.axi_slots << 8 | c.burst_beats << 16}
 
     def drive(self) -> tuple[bool, bool]:

@@ -1,5 +1,6 @@
 """Cocotb side of the scheduler's environment: FVGM_ROUNDS rounds over all faults; FVGM_CORRUPT flips a bit of that
-command.
+command, FVGM_CORRUPT_COUNTS bits of the counts of written rows
+that the scoreboard sees.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pyuvm import ConfigDB, uvm_test
 
 from models.config import load
 from tb.common.seed import rng
+from tb.scheduler.corners import WINDOWS
 from tb.scheduler.scheduler_env import ProgramSequence, SchedulerEnv
-from tb.scheduler.stimulus import WINDOWS
 
 
 @pyuvm.test()
@@ -35,7 +36,7 @@ class SchedulerTest(uvm_test):
         self.raise_objection()
         dut = cocotb.top
         for name in ("start_i", "soft_reset_i", "cmd_ready_i", "done_i", "load_error_i", "store_error_i",
-                     "mem_error_resp_i"):
+                     "mem_error_resp_i", "su_count_valid_i", "su_kept_valid_i", "su_count_id_i", "su_count_value_i"):
             getattr(dut, name).value = 0
         dut.load_idle_i.value = dut.store_idle_i.value = 1
         dut.read_base_i.value, dut.read_limit_i.value = WINDOWS.read
@@ -50,6 +51,6 @@ class SchedulerTest(uvm_test):
         await sequence.start(self.env.sequencer)
         await ClockCycles(dut.clk_i, 10)
         self.logger.info("%d programs, %d commands", self.env.scoreboard.programs, self.env.scoreboard.commands)
-        if not int(os.environ.get("FVGM_CORRUPT", "0")):
+        if not int(os.environ.get("FVGM_CORRUPT", "0")) + int(os.environ.get("FVGM_CORRUPT_COUNTS", "0")):
             self.env.coverage.coverage.check()
         self.drop_objection()

@@ -5,6 +5,7 @@ module fvgm_scheduler_tb #(
   parameter int unsigned     VBufUnits   = 2048,
   parameter int unsigned     PBufEntries = 64,
   parameter int unsigned     RBufWords   = 256,
+  parameter int unsigned     MBufEntries = 1024,
   parameter int unsigned     QueueDepth  = 4,
   parameter longint unsigned Origin      = 64'h40_0000_0000
 ) (
@@ -28,16 +29,25 @@ module fvgm_scheduler_tb #(
   output logic [7:0]        cause_opcode_o,
   output logic [31:0]       cause_index_o,
   output logic [39:0]       cause_addr_o,
-  output logic [3:0][31:0]  instructions_o,
+  output logic [5:0][31:0]  instructions_o,
+  output logic [31:0]       su_rows_o,
+  output logic [31:0]       su_kept_o,
   output logic [63:0]       cycles_o,
   // units
   output logic              core_rst_no,
   output logic              halt_o,
-  output logic [3:0]        cmd_valid_o,
-  input  logic [3:0]        cmd_ready_i,
-  output logic [3:0][383:0] cmd_o,
-  output logic [3:0][15:0]  cmd_tag_o,
-  input  logic [3:0]        done_i,
+  output logic [5:0]        cmd_valid_o,
+  input  logic [5:0]        cmd_ready_i,
+  output logic [5:0][383:0] cmd_o,
+  output logic [5:0]        trace_start_o,
+  output logic [5:0]        trace_done_o,
+  output logic [5:0][15:0]  cmd_tag_o,
+  output logic [5:0][15:0]  done_tag_o,
+  input  logic [5:0]        done_i,
+  input  logic              su_count_valid_i,
+  input  logic [3:0]        su_count_id_i,
+  input  logic [10:0]       su_count_value_i,
+  input  logic              su_kept_valid_i,
   input  logic              load_idle_i,
   input  logic              load_error_i,
   input  logic [39:0]       load_error_addr_i,
@@ -61,6 +71,8 @@ module fvgm_scheduler_tb #(
   transfer_t load_cmd, store_cmd;
   gemm_t mpu_cmd;
   sfu_t sfu_cmd;
+  su_t su_cmd;
+  ru_t ru_cmd;
 
   logic arvalid, arready, rvalid, rready;
   logic [39:0] araddr;
@@ -85,9 +97,14 @@ module fvgm_scheduler_tb #(
   assign cause_index_o = status.first_error.index;
   assign cause_addr_o = status.first_error.addr;
   assign cycles_o = counters.cycles;
-  assign cmd_o = {sfu_cmd, mpu_cmd, store_cmd, load_cmd};
+  assign su_rows_o = counters.su_rows;
+  assign su_kept_o = counters.su_kept;
+  assign cmd_o = {ru_cmd, su_cmd, sfu_cmd, mpu_cmd, store_cmd, load_cmd};
+  assign trace_start_o = u_scheduler.trace_start;
+  assign trace_done_o = u_scheduler.trace_done;
   assign cmd_tag_o = u_scheduler.cmd_tag;
-  for (genvar u = 0; u < 4; u++) begin : g_count
+  assign done_tag_o = u_scheduler.done_tag;
+  for (genvar u = 0; u < NumUnits; u++) begin : g_count
     assign instructions_o[u] = counters.per_unit[u].instructions;
   end
 
@@ -97,6 +114,7 @@ module fvgm_scheduler_tb #(
     .VBufUnits(VBufUnits),
     .PBufEntries(PBufEntries),
     .RBufWords(RBufWords),
+    .MBufEntries(MBufEntries),
     .QueueDepth(QueueDepth)
   ) u_scheduler (
     .clk_i,
@@ -120,7 +138,13 @@ module fvgm_scheduler_tb #(
     .store_cmd_o(store_cmd),
     .mpu_cmd_o(mpu_cmd),
     .sfu_cmd_o(sfu_cmd),
+    .su_cmd_o(su_cmd),
+    .ru_cmd_o(ru_cmd),
     .done_i,
+    .su_count_valid_i,
+    .su_count_id_i,
+    .su_count_value_i,
+    .su_kept_valid_i,
     .load_idle_i,
     .load_error_i,
     .load_error_addr_i,

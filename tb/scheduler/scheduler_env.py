@@ -1,9 +1,9 @@
 """pyuvm environment of fvgm_scheduler.
 
 The driver writes a program into the memory behind the fetch port, sets the registers, starts, and waits for the
-interrupt; after an error it resets. The unit agent plays the four units: it takes commands and finishes them in order
-after random delays. The monitor reports commands, completions and outcomes; the scoreboard replays them on
-models/scheduler.py.
+interrupt; after an error it resets. The unit agent plays the six units: it takes commands and finishes them in order
+after random delays; its SU writes the item's counts at random times in front of its completion. The monitor reports
+commands, skipped instructions, counts, completions and outcomes; the scoreboard replays them on models/scheduler.py.
 """
 
 from __future__ import annotations
@@ -15,31 +15,17 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
-from pyuvm import (ConfigDB, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_scoreboard, uvm_sequence,
-                   uvm_sequence_item, uvm_sequencer, uvm_subscriber)
+from pyuvm import (ConfigDB, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_sequence, uvm_sequence_item,
+                   uvm_sequencer, uvm_subscriber)
 
 from models.config import Config
-from models.isa import INSTRUCTION_BYTES, UNIT_OF, Cause, Opcode, Unit
-from models.scheduler import Queues, check
-from tb.common.coverage import Coverage
-from tb.scheduler.stimulus import (CAUSE_OF, FAULTS, MEMORY_BYTES, ORIGIN, UNIT_SPEEDS, WINDOWS, Item, payload_bits,
-                                   random_item)
+from models.isa import INSTRUCTION_BYTES, MAX_LIST_ROWS, Opcode, Unit
+from tb.scheduler.corners import CORNERS, ORIGIN
+from tb.scheduler.scheduler_coverage import SchedulerCoverage
+from tb.scheduler.scheduler_scoreboard import IDLE, SchedulerScoreboard
+from tb.scheduler.stimulus import FAULTS, MEMORY_BYTES, Item, Write, corner_item, random_item
 
-IDLE, BUSY, DONE, ERROR, RESETTING = (1 << bit for bit in range(5))
 TIMEOUT = 60_000  # cycles of one program
-PAGE_BYTES = 4096
-BURST_INSTRUCTIONS = 8  # BurstInstrs of fvgm_scheduler_fetch
-
-
-def burst_start(item: Item) -> int:
-    """First instruction of the fetch burst that holds instruction `item.at`: the memory fails whole bursts."""
-    index = 0
-    while True:
-        in_page = (PAGE_BYTES - (item.base + INSTRUCTION_BYTES * index) % PAGE_BYTES) // INSTRUCTION_BYTES
-        count = min(BURST_INSTRUCTIONS, item.length - index, in_page)
-        if item.at < index + count:
-            return index
-        index += count
 
 
 class ProgramItem(uvm_sequence_item):
@@ -51,7 +37,7 @@ class ProgramItem(uvm_sequence_item):
 
 
 class ProgramSequence(uvm_sequence):
-    """One program of every fault, good ones between them, in random order, `rounds` times."""
+    """One program of every fault, good ones between them, in random order, `rounds` times; then one of every corner."""
 
     def __init__(self, name: str, rng: np.random.Generator, config: Config, rounds: int,
                  faults: tuple[str, ...] = FAULTS) -> None:
@@ -62,14 +48,20 @@ class ProgramSequence(uvm_sequence):
         """Instructions of a program: often very few."""
         return int(self.rng.integers(1, [2, 8, 20, 40][int(self.rng.integers(4))]))
 
+    async def send(self, item: Item) -> None:
+        """Have the driver run one program."""
+        request = ProgramItem(item.corner or item.fault, item)
+        await self.start_item(request)
+        await self.finish_item(request)
+
     async def body(self) -> None:
         """Send the items one after another."""
         for _ in range(self.rounds):
             for fault in self.rng.permutation(list(self.faults)):
                 for kind in (str(fault), "none"):
-                    item = ProgramItem(kind, random_item(self.rng, self.config, kind, self.length()))
-                    await self.start_item(item)
-                    await self.finish_item(item)
+                    await self.send(random_item(self.rng, self.config, kind, self.length()))
+        for name in CORNERS if self.rounds else ():
+            await self.send(corner_item(self.rng, self.config, name))
 
 
 class Board:
@@ -79,11 +71,20 @@ class Board:
         self.item: Item | None = None
         self.held: list[deque[int]] = [deque() for _ in Unit]  # remaining cycles of each command under way
         self.inject: str = ""
+        self.plans: deque[list[Write]] = deque()  # of the SUs that have not started yet
+        self.writing: deque[list[Write]] = deque()  # what those that have started still write
+
+    def begin(self, item: Item) -> None:
+        """A program starts."""
+        self.item = item
+        self.inject = item.fault if item.fault in ("read", "write") else ""
+        self.plans = deque(list(item.writes.get(i, [(0, 0, True)])) for i, f in enumerate(item.fields)
+                           if f["opcode"] == Opcode.SU)
 
 
 class UnitAgent(uvm_component):
-    """The four units: ready at random, done in order after a random time; raises dma errors when the item asks for
-    it.
+    """The six units: ready at random, done in order after a random time; the SU writes counts before; raises dma errors
+    when the item asks for it.
     """
 
     DELAYS = {"instant": (1, 1), "quick": (1, 6), "slow": (20, 60), "uneven": (1, 120)}
@@ -101,8 +102,10 @@ class UnitAgent(uvm_component):
             if not int(dut.core_rst_no.value):
                 for queue in board.held:
                     queue.clear()
+                board.writing.clear()
                 ready = 0
                 dut.cmd_ready_i.value = dut.done_i.value = dut.load_error_i.value = dut.store_error_i.value = 0
+                dut.su_count_valid_i.value = dut.su_kept_valid_i.value = 0
                 continue
             valid = int(dut.cmd_valid_o.value)
             speed = board.item.speed if board.item else "quick"
@@ -111,19 +114,36 @@ class UnitAgent(uvm_component):
             for unit, queue in enumerate(board.held):
                 if valid & ready & 1 << unit:
                     queue.append(int(self.rng.integers(low, high + 1)))
+                    if unit == Unit.SU:
+                        board.writing.append(board.plans.popleft())
+                if unit == Unit.SU:
+                    self.write_counts(queue)
                 if queue:
                     queue[0] -= 1
                     if queue[0] <= 0:
+                        if unit == Unit.SU and board.writing[0]:
+                            continue
                         if failing == ("read", "write")[unit] if unit < 2 else False:
                             getattr(dut, ("load", "store")[unit] + "_error_i").value = 1
                             board.inject = "raised"
                         elif not (failing == "raised" and unit < 2):
                             queue.popleft()
                             done |= 1 << unit
-            ready = sum(1 << u for u in range(4) if len(board.held[u]) < 3
+                            if unit == Unit.SU:
+                                board.writing.popleft()
+            ready = sum(1 << u for u in Unit if len(board.held[u]) < 3
                         and (speed == "instant" or self.rng.random() < 0.6))
             dut.cmd_ready_i.value = ready
             dut.done_i.value = done
+
+    def write_counts(self, queue: deque[int]) -> None:
+        """The oldest SU under way writes one of its counts now, or later; the last ones right in front of its end."""
+        dut, writing = cocotb.top, self.board.writing
+        now = bool(queue and writing[0]) and (queue[0] <= len(writing[0]) or self.rng.random() < 0.1)
+        register, value, kept = writing[0].pop(0) if now else (int(self.rng.integers(16)), int(self.rng.integers(1025)),
+                                                              False)
+        dut.su_count_valid_i.value, dut.su_kept_valid_i.value = int(now), int(now and kept)
+        dut.su_count_id_i.value, dut.su_count_value_i.value = register, value
 
 
 class ProgramDriver(uvm_driver):
@@ -174,8 +194,7 @@ class ProgramDriver(uvm_driver):
             dut.mem_error_resp_i.value = int(self.rng.integers(2, 4)) if item.fault == "fetch" else 0
             dut.mem_error_addr_i.value = item.base + INSTRUCTION_BYTES * item.at + int(self.rng.integers(0, 64))
             dut.load_error_addr_i.value, dut.store_error_addr_i.value = ORIGIN + 0x1120, ORIGIN + 0xC120
-            self.board.item = item
-            self.board.inject = item.fault if item.fault in ("read", "write") else ""
+            self.board.begin(item)
             await RisingEdge(dut.clk_i)
             self.port.write(("begin", item))
             await self.pulse(dut.start_i)
@@ -191,7 +210,8 @@ class ProgramDriver(uvm_driver):
             outcome = {"state": state, "cause": int(dut.cause_o.value), "unit": int(dut.cause_unit_o.value),
                        "opcode": int(dut.cause_opcode_o.value), "index": int(dut.cause_index_o.value),
                        "addr": int(dut.cause_addr_o.value), "cycles": int(dut.cycles_o.value),
-                       "instructions": [int(dut.instructions_o.value) >> 32 * u & 0xFFFFFFFF for u in range(4)]}
+                       "su_rows": int(dut.su_rows_o.value), "su_kept": int(dut.su_kept_o.value),
+                       "instructions": [int(dut.instructions_o.value) >> 32 * u & 0xFFFFFFFF for u in Unit]}
             await RisingEdge(dut.clk_i)
             self.port.write(("end", outcome))
             if not state & IDLE:
@@ -200,11 +220,14 @@ class ProgramDriver(uvm_driver):
 
 
 class CommandMonitor(uvm_component):
-    """Publishes ('command', unit, payload, tag) and ('done', unit), commands of a cycle first."""
+    """Publishes the events of a cycle in this order: ('command', unit, payload, tag), ('skip', unit, tag), ('count',
+    register, number, of kept rows, with done_i), ('done', unit, tag, whether the instruction was skipped).
+    """
 
     def build_phase(self) -> None:
         self.port = uvm_analysis_port("port", self)
         self.corrupt = int(os.environ.get("FVGM_CORRUPT", "0"))
+        self.corrupt_counts = int(os.environ.get("FVGM_CORRUPT_COUNTS", "0"))
 
     async def run_phase(self) -> None:
         """Sample every cycle."""
@@ -213,146 +236,29 @@ class CommandMonitor(uvm_component):
             await RisingEdge(dut.clk_i)
             if not int(dut.core_rst_no.value):
                 continue
-            done = int(dut.done_i.value)
             taken = int(dut.cmd_valid_o.value) & int(dut.cmd_ready_i.value)
-            for unit in range(4) if taken else ():
+            started, completed = int(dut.trace_start_o.value), int(dut.trace_done_o.value)
+            if started | completed:
+                tags, done, done_tags = (int(s.value) for s in (dut.cmd_tag_o, dut.done_i, dut.done_tag_o))
+                assert not taken & ~started and not done & ~completed, "the trace lacks an instruction"
+            for unit in Unit if started else ():
+                tag = tags >> 16 * unit & 0xFFFF if started >> unit & 1 else 0
                 if taken >> unit & 1:
                     payload = int(dut.cmd_o.value) >> 384 * unit & ((1 << 384) - 1)
                     seen += 1
                     if seen == self.corrupt:
                         payload ^= 1 << 40
-                    self.port.write(("command", unit, payload, int(dut.cmd_tag_o.value) >> 16 * unit & 0xFFFF))
-            for unit in range(4) if done else ():
-                if done >> unit & 1:
-                    self.port.write(("done", unit))
-
-
-class SchedulerScoreboard(uvm_scoreboard):
-    """Replays events on the model: order and payload of commands, waits at their start, outcome at the end."""
-
-    def build_phase(self) -> None:
-        self.config: Config = ConfigDB().get(self, "", "CONFIG")
-        self.item: Item | None = None
-        self.programs = self.commands = 0
-
-    def write(self, event: tuple) -> None:
-        """One event, in time order."""
-        getattr(self, f"on_{event[0]}")(*event[1:])
-
-    def on_begin(self, item: Item) -> None:
-        self.item = item
-        self.runnable = self.before_error(item)
-        self.queues = Queues(item.fields[:self.runnable], self.config.queue_depth)
-        self.under_way: list[deque[int]] = [deque() for _ in Unit]
-        self.accepted: set[int] = set()
-        self.completed: list[int] = []
-
-    def before_error(self, item: Item) -> int:
-        """Instructions in front of END and of the first one that the model refuses."""
-        for index, fields in enumerate(item.fields):
-            if fields["opcode"] == Opcode.END or check(fields, self.config, WINDOWS) != Cause.NONE:
-                return index
-        return len(item.fields)
-
-    def on_command(self, unit: int, payload: int, tag: int) -> None:
-        queue = self.queues.queue[Unit(unit)]
-        assert queue, f"unit {Unit(unit).name} got a command that the program does not have"
-        index = queue[0]
-        fields = self.item.fields[index]
-        assert payload == payload_bits(self.item.program[index]) and tag == fields["tag"], \
-            f"instruction {index}: unit {Unit(unit).name} got another payload or tag"
-        assert self.queues.semaphores.ready(fields), f"instruction {index} started before its waits held"
-        self.queues.start(Unit(unit))
-        self.under_way[unit].append(index)
-        self.accepted.add(index)
-        self.commands += 1
-
-    def on_done(self, unit: int) -> None:
-        index = self.under_way[unit].popleft()
-        self.queues.complete(index)
-        self.completed.append(index)
-
-    def on_end(self, outcome: dict[str, Any]) -> None:
-        item, fault = self.item, self.item.fault
-        self.programs += 1
-        assert len(self.completed) == len(set(self.completed))
-        if fault == "none" or (fault == "reset" and outcome["state"] & DONE):
-            assert outcome["state"] == IDLE | DONE and outcome["cause"] == 0, outcome
-            assert len(self.completed) == self.runnable, f"{len(self.completed)} of {self.runnable} completed"
-            counts = [sum(UNIT_OF[Opcode(f["opcode"])] == u for f in item.fields[:self.runnable]) for u in Unit]
-            assert outcome["instructions"] == counts, (outcome["instructions"], counts)
-            return
-        if fault == "reset":
-            return
-        assert outcome["state"] == ERROR and outcome["cause"] == CAUSE_OF[fault], f"{fault}: {outcome}"
-        expected = self.expected_error()
-        for name, value in expected.items():
-            assert outcome[name] == value, f"{fault}: {name} is {outcome[name]}, expected {value}; {outcome}"
-
-    def expected_error(self) -> dict[str, int]:
-        """CAUSE registers of the present item as far as the program decides them."""
-        item, fault = self.item, self.item.fault
-        if fault in ("base", "empty"):
-            return {"unit": 4, "index": 0, "opcode": 0, "addr": item.base}
-        if fault in ("no_end", "fetch"):
-            index = item.at if fault == "no_end" else burst_start(item)
-            return {"unit": 4, "index": index, "opcode": 0, "addr": item.base + INSTRUCTION_BYTES * index}
-        if fault in ("read", "write"):
-            unit = Unit.LOAD if fault == "read" else Unit.STORE
-            address = ORIGIN + (0x1120 if fault == "read" else 0xC120)
-            return {"unit": unit, "opcode": 2 + unit, "index": self.under_way[unit][0], "addr": address}
-        if fault == "deadlock":
-            heads = {unit: queue[0] for unit, queue in self.queues.queue.items() if queue}
-            assert not any(self.under_way), "the watchdog fired although a unit works"
-            assert not self.queues.startable(), "the watchdog fired although something could start"
-            return {"unit": min(heads), "index": heads[min(heads)], "opcode": 2 + min(heads), "addr": 0}
-        fields = item.fields[item.at]
-        unit = UNIT_OF.get(fields["opcode"], 4)
-        address = fields.get("hbm_addr", 0) if fault in ("misaligned", "window_range") else 0
-        return {"unit": int(unit), "index": item.at, "opcode": fields["opcode"], "addr": address}
-
-
-class SchedulerCoverage(uvm_subscriber):
-    """Coverage: faults, unit speeds, memory behaviour, waits, queue pressure."""
-
-    def build_phase(self) -> None:
-        super().build_phase()
-        self.coverage = Coverage("scheduler", os.environ.get("FVGM_RUN", "run"))
-        cover = self.coverage
-        cover.point("cp_fault", FAULTS)
-        cover.point("cp_speed", UNIT_SPEEDS)
-        cover.point("cp_latency", [1, 8, 60])
-        cover.point("cp_length", ["one", "few", "burst", "many"])
-        cover.point("cp_waits", [0, 1, 2, 3])
-        cover.point("cp_signal", ["none", "some"])
-        cover.point("cp_wait_negative", [True, False])
-        cover.point("cp_unit", [u.name for u in Unit], goal=20)
-        cover.point("cp_in_flight", [1, 2, 3], goal=5)
-        cover.cross("cp_fault_x_speed", "cp_fault", "cp_speed",
-                    ignore=[(f, s) for f in FAULTS if f != "none" for s in UNIT_SPEEDS])
-        self.in_flight = [0] * 4
-
-    def write(self, event: tuple) -> None:
-        """Count one event."""
-        cover = self.coverage
-        if event[0] == "begin":
-            item = event[1]
-            cover.sample_all(cp_fault=item.fault, cp_speed=item.speed)
-            cover.sample("cp_latency", item.latency)
-            count = len(item.program) - 1
-            cover.sample("cp_length", "one" if count <= 1 else "few" if count < 8 else "burst" if count < 20
-                         else "many")
-            self.in_flight = [0] * 4
-            for f in item.fields:
-                cover.sample("cp_waits", sum(f[f"wait{w}_sem"] != 0 for w in range(3)))
-                cover.sample("cp_signal", "some" if f["signal"] else "none")
-                cover.sample("cp_wait_negative", any(f[f"wait{w}_val"] > 0x7FFF for w in range(3)))
-        elif event[0] == "command":
-            cover.sample("cp_unit", Unit(event[1]).name)
-            self.in_flight[event[1]] += 1
-            cover.sample("cp_in_flight", min(3, self.in_flight[event[1]]))
-        elif event[0] == "done":
-            self.in_flight[event[1]] -= 1
+                    self.port.write(("command", unit, payload, tag))
+                elif started >> unit & 1:
+                    self.port.write(("skip", unit, tag))
+            if int(dut.su_count_valid_i.value):
+                value, kept = int(dut.su_count_value_i.value), bool(int(dut.su_kept_valid_i.value))
+                if not kept and value < MAX_LIST_ROWS:
+                    value ^= self.corrupt_counts
+                self.port.write(("count", int(dut.su_count_id_i.value), value, kept, bool(completed >> Unit.SU & 1)))
+            for unit in Unit if completed else ():
+                if completed >> unit & 1:
+                    self.port.write(("done", unit, done_tags >> 16 * unit & 0xFFFF, not done >> unit & 1))
 
 
 class SchedulerEnv(uvm_env):

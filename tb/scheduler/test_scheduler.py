@@ -19,7 +19,7 @@ def run(folder: Path, config: str, check: bool = True, **env: str) -> Results:
     """One run of the environment with the sizes of a configuration."""
     memory = folder / "memory.bin"
     np.zeros(MEMORY_BYTES, np.uint8).tofile(memory)
-    names = ("ABufUnits", "BBufUnits", "VBufUnits", "PBufEntries", "RBufWords", "QueueDepth")
+    names = ("ABufUnits", "BBufUnits", "VBufUnits", "PBufEntries", "RBufWords", "MBufEntries", "QueueDepth")
     parameters = {n: v for n, v in load(config).rtl_parameters().items() if n in names}
     return simulate("fvgm_scheduler_tb", "tb.scheduler.cocotb_scheduler", name=f"scheduler/{config}",
                     parameters=parameters,
@@ -37,6 +37,12 @@ def test_scoreboard_can_fail(tmp_path: Path) -> None:
     """A flipped payload bit of one command must fail the run."""
     results = run(tmp_path, "tiny", check=False, FVGM_CORRUPT="7")
     assert results.failed == 1 and "another payload" in results.log.read_text()
+
+
+def test_wrong_count_is_found(tmp_path: Path) -> None:
+    """Counts that the scoreboard sees wrong by a bit must fail the run."""
+    results = run(tmp_path, "tiny", check=False, FVGM_CORRUPT_COUNTS="2")
+    assert results.failed == 1 and "AssertionError: instruction" in results.log.read_text()
 
 
 def test_missed_coverage_is_found(tmp_path: Path) -> None:
