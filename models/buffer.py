@@ -2,6 +2,8 @@
 
 A buffer is uint8[units, 16]; unit a lives in bank a mod banks. Each bank serves one read and one write per cycle. Lower
 ports go first; within a write port, lower units. A read sees the writes of earlier cycles only.
+
+The mbuf is uint32[entries] with one write port; its read ports never wait for each other.
 """
 
 from __future__ import annotations
@@ -41,3 +43,11 @@ def serve_writes(want: np.ndarray, address: np.ndarray, banks: int) -> np.ndarra
 def write(memory: np.ndarray, grant: np.ndarray, address: np.ndarray, data: np.ndarray) -> None:
     """Write the granted units: data uint8[ports, units, 16]; no two of them meet, they lie in different banks."""
     memory[address[grant] % len(memory)] = data[grant]
+
+
+def mbuf_cycle(entries: np.ndarray, valid: np.ndarray, address: np.ndarray, write: tuple[int, int] | None) -> dict[int, int]:
+    """One cycle of an mbuf, uint32[entries]: {port: entry} of the valid reads, which see the state before `write` (address, data)."""
+    found = {int(p): int(entries[address[p] % len(entries)]) for p in np.flatnonzero(valid)}
+    if write is not None:
+        entries[write[0] % len(entries)] = write[1]
+    return found

@@ -56,3 +56,17 @@ def test_read_wraps() -> None:
     memory = np.arange(8 * 16, dtype=np.uint8).reshape(8, 16)
     assert (buffer.read(memory, 7, 2) == memory[[7, 0]]).all()
     assert (buffer.read(memory, 6, 3, stride=3) == memory[[6, 1, 4]]).all()
+
+
+def test_mbuf_ports_read_the_past() -> None:
+    rng = np.random.default_rng(4)
+    entries, history = np.zeros(16, np.uint32), [[0] * 16]
+    for _ in range(300):
+        valid, address = rng.random(3) < 0.6, rng.integers(0, 64, 3)
+        write = (int(rng.integers(64)), int(rng.integers(1 << 32))) if rng.random() < 0.5 else None
+        found = buffer.mbuf_cycle(entries, valid, address, write)
+        assert found == {p: history[-1][int(address[p]) & 15] for p in range(3) if valid[p]}
+        history.append(list(history[-1]))
+        if write:
+            history[-1][write[0] & 15] = write[1]
+    assert entries.tolist() == history[-1]

@@ -28,7 +28,7 @@ READ_LATENCY = 2
 
 @dataclass(frozen=True)
 class Shape:
-    """Parameters of the device under test; kind 0: buffer, 1: pbuf, 2: rbuf."""
+    """Parameters of the device under test; kind 0: buffer, 1: pbuf, 2: rbuf, 3: mbuf."""
 
     kind: int
     units: int
@@ -73,7 +73,7 @@ class BufferSequence(uvm_sequence):
         kind = rng.random()
         step = 1 if kind < 0.5 else int(rng.integers(1, 2 * shape.banks)) if kind < 0.9 else shape.banks
         address = base + step * np.arange(count)
-        address = address % shape.units + shape.units * int(shape.kind == 0 and rng.random() < 0.1)
+        address = address % shape.units + shape.units * int(shape.kind in (0, 3) and rng.random() < 0.1)
         if shape.kind == 1 and not self.write:
             address &= ~3
         gap = int(rng.integers(1, 5)) if rng.random() < self.gaps else 0
@@ -81,7 +81,7 @@ class BufferSequence(uvm_sequence):
             odd = 1 if rng.random() < 0.5 else int(rng.integers(shape.units // 2)) * 2 + 1
             return BufferItem("read", address, gap=gap, stride=odd if shape.kind == 0 else 1)
         data = rng.integers(0, 256, (count, 16), dtype=np.uint8)
-        if shape.kind == 2:
+        if shape.kind >= 2:
             data[:, 4:] = 0
         return BufferItem("write", address, rng.random(count) < rng.choice([0.0, 0.5, 0.5, 1.0, 1.0]), data, gap)
 
@@ -206,6 +206,7 @@ class BufferScoreboard(uvm_subscriber):
         s = self.shape
         self.memory = np.zeros((s.units, 16), np.uint8)
         self.known = np.zeros(s.units, bool)
+        self.mbuf = np.zeros(s.units, np.uint32)
         self.written = np.zeros((s.write_ports, s.write_units), bool)
         self.due: deque[dict[int, np.ndarray]] = deque([{} for _ in range(READ_LATENCY)])
         self.errors: list[str] = []
@@ -244,10 +245,11 @@ class BufferScoreboard(uvm_subscriber):
         if (valid & (ready != cycle["rd_ready"])).any():
             self.fail(f"read ports ready {cycle['rd_ready']}, model {ready}")
         self.due.append({})
+        entries = self._entries(cycle) if s.kind == 3 else {}
         for port in np.flatnonzero(valid & ready):
             units = (address[port] + stride[port] * np.arange(s.read_units)) % s.units
             if self.known[units].all() and not cycle["reset"]:
-                self.due[-1][port] = self.memory[units].copy()
+                self.due[-1][port] = entries[port] if s.kind == 3 else self.memory[units].copy()
             self.coverage.sample("cp_wrap", bool(address[port] + stride[port] * (s.read_units - 1) >= s.units))
             self.coverage.sample("cp_read_after_write", bool(self.last_written & set(units.tolist())))
             if s.kind == 0:
@@ -256,6 +258,19 @@ class BufferScoreboard(uvm_subscriber):
         if s.kind == 0 and s.read_ports > 1 and valid.sum() > 1:
             self.coverage.sample("cp_read_conflict", bool((valid & ~ready).any()))
         self.reading = {int(u) for p in np.flatnonzero(valid & ready) for u in address[p] + stride[p] * np.arange(s.read_units)}
+
+    def _entries(self, cycle: dict[str, Any]) -> dict[int, np.ndarray]:
+        """mbuf: what its model answers to the reads, as units; a write without its mask bit is none."""
+        write = None
+        if cycle["wr_valid"].any() and cycle["mask"][0, 0]:
+            write = int(cycle["wr_addr"][0, 0]), int(cycle["wr_data"][0, 0, :4].view(np.uint32)[0])
+        found = buffer.mbuf_cycle(self.mbuf, cycle["rd_valid"], cycle["rd_addr"], write)
+        if found:
+            self.coverage.sample("cp_ports_read", len(found))
+        if len(found) > 1:
+            places = cycle["rd_addr"][cycle["rd_valid"]] % self.shape.units
+            self.coverage.sample("cp_same_entry", bool(len(set(places.tolist())) < len(places)))
+        return {p: np.frombuffer(entry.to_bytes(16, "little"), np.uint8).reshape(1, 16) for p, entry in found.items()}
 
     def _writes(self, cycle: dict[str, Any]) -> None:
         self.last_written = set()
@@ -312,6 +327,9 @@ def _coverage(s: Shape, run: str) -> Coverage:
         points.point("cp_read_conflict", (False, True), 10)
     if s.kind < 2:
         points.point("cp_write_cycles", ("1", "2", "more") if s.kind == 0 else ("1", "2"), 10)
+    if s.kind == 3:
+        points.point("cp_ports_read", range(1, s.read_ports + 1), 10)
+        points.point("cp_same_entry", (False, True), 10)
     if s.write_ports > 1:
         points.point("cp_ports_conflict", (False, True), 10)
     return points

@@ -1,6 +1,6 @@
-// Test top of rtl/buffer: the buffer, pbuf or rbuf (Kind 0, 1, 2) behind ports of one shape.
+// Test top of rtl/buffer: the buffer, pbuf, rbuf or mbuf (Kind 0 to 3) behind ports of one shape.
 //
-// A unit is 128 bits; with rbuf it is a word in the lowest 32. With pbuf, ReadUnits is 4 and a read
+// A unit is 128 bits; with rbuf and mbuf it is a word in the lowest 32. With pbuf, ReadUnits is 4 and a read
 // address counts quarters and is a multiple of 4. Strides are the buffer's alone.
 module fvgm_buffer_tb #(
   parameter int unsigned Kind       = 0,
@@ -43,7 +43,7 @@ module fvgm_buffer_tb #(
       .clk_i, .rst_ni, .rd_valid_i, .rd_addr_i({rd_addr_i[37:22], rd_addr_i[17:2]}), .rd_data_o,
       .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
     );
-  end else begin : gen_rbuf
+  end else if (Kind == 2) begin : gen_rbuf
     assign rd_ready_o = '1;
     assign wr_ready_o = '1;
     assign rd_data_o[127:32] = '0;
@@ -51,6 +51,23 @@ module fvgm_buffer_tb #(
       .Words(Units)
     ) u_dut (
       .clk_i, .rst_ni, .rd_valid_i, .rd_addr_i(rd_addr_i[15:0]), .rd_data_o(rd_data_o[31:0]),
+      .wr_valid_i(wr_valid_i && wr_mask_i[0]), .wr_addr_i(wr_addr_i[15:0]),
+      .wr_data_i(wr_data_i[31:0])
+    );
+  end else begin : gen_mbuf
+    logic [ReadPorts-1:0][15:0] rd_addr;
+    logic [ReadPorts-1:0][31:0] rd_data;
+
+    assign rd_ready_o = '1;
+    assign wr_ready_o = '1;
+    for (genvar p = 0; p < ReadPorts; p++) begin : gen_port
+      assign rd_addr[p] = rd_addr_i[20*p+:16];
+      assign rd_data_o[128*p+:128] = {96'b0, rd_data[p]};
+    end
+    fvgm_mbuf #(
+      .Entries(Units), .ReadPorts(ReadPorts)
+    ) u_dut (
+      .clk_i, .rst_ni, .rd_valid_i, .rd_addr_i(rd_addr), .rd_data_o(rd_data),
       .wr_valid_i(wr_valid_i && wr_mask_i[0]), .wr_addr_i(wr_addr_i[15:0]),
       .wr_data_i(wr_data_i[31:0])
     );

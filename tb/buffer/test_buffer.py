@@ -22,6 +22,7 @@ SHAPES = {
     "wide": (0, 256, 16, 8, 2, 8, 2),
     "pbuf": (1, 64, 4, 4, 2, 2, 1),
     "rbuf": (2, 64, 1, 1, 1, 1, 1),
+    "mbuf": (3, 64, 1, 1, 3, 1, 1),
 }
 PARAMETERS = ("Kind", "Units", "Banks", "ReadUnits", "ReadPorts", "WriteUnits", "WritePorts")
 
@@ -45,6 +46,12 @@ def test_flipped_word_is_found() -> None:
     """One wrong word among many makes the scoreboard fail."""
     result = run("abuf", check=False, flip=200)
     assert result.failed == 1 and "1 errors, first: cycle" in result.log.read_text()
+
+
+def test_flipped_entry_is_found() -> None:
+    """The same of an mbuf."""
+    result = run("mbuf", check=False, flip=200)
+    assert result.failed == 1 and " errors, first: cycle" in result.log.read_text()
 
 
 def test_missed_coverage_is_found() -> None:
