@@ -1,7 +1,7 @@
 """A core: executes a program on a memory image, in the hardware's units and formats, without time.
 
 The program is fetched from the image, decoded, checked (models/scheduler.py), and its instructions are executed
-through the four queues as their semaphores allow; every instruction is executed at once when it starts. A correct
+through the queues of the units as their semaphores allow; every instruction is executed at once when it starts. A correct
 program gives the same image in any legal order: `choose` picks the order, `models/tests/test_core.py` and the
 compiler's hazard tests vary it.
 
@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models import dma, mpu, sfu
+from models import dma, mpu, ru, sfu, su
 from models.config import UNIT_BYTES, Config
-from models.isa import INSTRUCTION_BYTES, UNIT_OF, Buffer, Cause, Opcode, Unit
-from models.scheduler import Queues, Windows, check_many, check_program, decode_program
+from models.isa import INSTRUCTION_BYTES, NUM_COUNTS, UNIT_OF, Buffer, Cause, Opcode, Unit
+from models.scheduler import Queues, Windows, check_many, check_program, decode_program, resolve
 
 Fields = Mapping[str, int]
 
@@ -27,7 +27,8 @@ Fields = Mapping[str, int]
 class State:
     """Buffers of a core and the HBM image that it sees; byte 0 of `memory` is HBM address `origin`.
 
-    abuf, bbuf, vbuf: uint8[units, 16]; pbuf: uint8[entries, 64]; rbuf: float32[words]. Buffers start as zeros.
+    abuf, bbuf, vbuf: uint8[units, 16]; pbuf: uint8[entries, 64]; rbuf: float32[words]; mbuf: uint32[entries]; counts: the
+    count registers; decisions: (tag, rows, kept rows) of every SU. Buffers start as zeros.
     """
 
     config: Config
@@ -38,20 +39,32 @@ class State:
     vbuf: np.ndarray = field(init=False)
     pbuf: np.ndarray = field(init=False)
     rbuf: np.ndarray = field(init=False)
+    mbuf: np.ndarray = field(init=False)
+    counts: list[int] = field(init=False)
+    decisions: list[tuple[int, int, int]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("abuf", "bbuf", "vbuf"):
             setattr(self, name, np.zeros((getattr(self.config, name), UNIT_BYTES), np.uint8))
         self.pbuf = np.zeros((self.config.pbuf, 4 * UNIT_BYTES), np.uint8)
         self.rbuf = np.zeros(self.config.rbuf, np.float32)
+        self.mbuf = np.zeros(self.config.mbuf, np.uint32)
+        self.counts = [0] * NUM_COUNTS
 
-    def execute(self, f: Fields) -> None:
-        """The effect of one instruction, all of it."""
+    def execute(self, f: Fields) -> Cause:
+        """The effect of one instruction, all of it, with the bounds that the count registers hold now; its cause of an error."""
+        f = resolve(f, self.counts)
+        if f is None:
+            return Cause.NONE
+        if isinstance(f, Cause):
+            return f
         opcode = f["opcode"]
         if opcode in (Opcode.LOAD, Opcode.STORE):
             buffers = {Buffer.A: self.abuf, Buffer.B: self.bbuf, Buffer.V: self.vbuf,
                        Buffer.P: self.pbuf.reshape(-1, UNIT_BYTES)}
-            (dma.load if opcode == Opcode.LOAD else dma.store)(f, self.memory, buffers, self.origin)
+            if dma.offending_row(f, self.mbuf) is not None:
+                return Cause.READ_ERROR if opcode == Opcode.LOAD else Cause.WRITE_ERROR
+            (dma.load if opcode == Opcode.LOAD else dma.store)(f, self.memory, buffers, self.origin, self.mbuf)
         elif opcode == Opcode.GEMM:
             address, data = mpu.gemm_writes(f, self.abuf, self.bbuf, self.pbuf, self.rbuf, len(self.vbuf))
             self.vbuf[address] = data
@@ -59,13 +72,29 @@ class State:
             writes = sfu.results(f, self.vbuf, self.pbuf)
             (self.abuf if writes.dst == Buffer.A else self.vbuf)[writes.addr] = writes.data
             self.rbuf[writes.row] = writes.scale
+        elif opcode == Opcode.SU:
+            self._decide(f)
+        elif opcode == Opcode.RU:
+            address, data = ru.results(f, self.vbuf, self.mbuf)
+            self.vbuf[address] = data
+        return Cause.NONE
+
+    def _decide(self, f: Fields) -> None:
+        """SU: lists, maps, ages and counts."""
+        out = su.results(f, self.vbuf)
+        self.mbuf[out.mbuf_addr] = out.mbuf_data
+        self.vbuf[out.meta_addr] = out.meta_data
+        for register, value in out.counts.items():
+            self.counts[register] = value
+        self.decisions.append((f["tag"], f["rows"], int(out.kept.sum())))
 
 
 @dataclass(frozen=True)
 class Result:
     """What a run leaves: the image, the cause (NONE when END was reached) and the index of the offending instruction.
 
-    `program` are the decoded instructions without END, `order` the indices in which they were executed.
+    `program` are the decoded instructions without END, `order` the indices in which they were executed, `decisions` those
+    of the similarity engine (State).
     """
 
     memory: np.ndarray
@@ -73,6 +102,7 @@ class Result:
     index: int
     program: Sequence[Fields]
     order: list[int]
+    decisions: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def first_error(program: Sequence[Fields], config: Config, windows: Windows) -> tuple[Cause, int]:
@@ -92,7 +122,9 @@ def ideal_cycles(f: Fields, config: Config) -> int:
     opcode = f["opcode"]
     if opcode in (Opcode.LOAD, Opcode.STORE):
         return dma.ideal_cycles(f)
-    return mpu.ideal_cycles(f, config) if opcode == Opcode.GEMM else sfu.ideal_cycles(f)
+    if opcode == Opcode.GEMM:
+        return mpu.ideal_cycles(f, config)
+    return {Opcode.SFU: sfu, Opcode.SU: su, Opcode.RU: ru}[Opcode(opcode)].ideal_cycles(f)
 
 
 def run(config: Config, memory: np.ndarray, base: int, length: int, windows: Windows, *, origin: int = 0,
@@ -124,12 +156,14 @@ def run(config: Config, memory: np.ndarray, base: int, length: int, windows: Win
                 index = next(queue[0] for queue in queues.queue.values() if queue)  # lowest unit, as the hardware
             break
         number = queues.start(choose(units))
-        state.execute(program[number])
+        failed = state.execute(program[number])
+        if failed != Cause.NONE:
+            return Result(state.memory, failed, number, program, order, state.decisions)
         queues.complete(number)
         order.append(number)
         if progress:
             progress(number, program[number])
-    return Result(state.memory, cause, index, program, order)
+    return Result(state.memory, cause, index, program, order, state.decisions)
 
 
 def unit_of(f: Fields) -> Unit:

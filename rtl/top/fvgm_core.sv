@@ -1,4 +1,4 @@
-// One core: registers, scheduler, dma, buffers, mpu and sfu (docs/architecture.md).
+// One core: registers, scheduler, dma, buffers, mpu, sfu, su and ru (docs/architecture.md).
 //
 // Parameters are those of configs.yaml. m_axi_hbm0 carries LOAD and STORE (AXI4, 256 bits, an ID per
 // outstanding burst), m_axi_hbm1 the instruction fetch (reads only, one ID). irq_o is level, see
@@ -11,6 +11,7 @@ module fvgm_core #(
     parameter int unsigned VBufUnits   = 2048,
     parameter int unsigned PBufEntries = 64,
     parameter int unsigned RBufWords   = 256,
+    parameter int unsigned MBufEntries = 1024,
     parameter int unsigned QueueDepth  = 4,
     parameter int unsigned AxiSlots    = 4,
     parameter int unsigned BurstBeats  = 8,
@@ -118,6 +119,8 @@ module fvgm_core #(
   transfer_t load_cmd, store_cmd;
   gemm_t mpu_cmd;
   sfu_t sfu_cmd;
+  su_t su_cmd;
+  ru_t ru_cmd;
   logic load_idle, load_error, store_idle, store_error;
   logic [AddrW-1:0] load_error_addr, store_error_addr;
   logic mpu_busy, mpu_stall_drain, mpu_stall_operand;
@@ -157,6 +160,30 @@ module fvgm_core #(
   logic [31:0] sfu_r_data;
   logic [127:0] sfu_a_data, sfu_v_data;
 
+  // su
+  logic su_busy, su_stall_read, su_kept_valid, su_count_valid, su_m_valid, su_v_valid, su_v_ready;
+  logic [3:0] su_count_id;
+  logic [10:0] su_count_value;
+  logic [1:0] su_v_rd_valid, su_v_rd_ready;
+  logic [1:0][UnitAddr-1:0] su_v_rd_addr;
+  logic [1:0][1:0][127:0] su_v_rd_data;
+  logic [UnitAddr-1:0] su_v_addr;
+  logic [127:0] su_v_data;
+  logic [15:0] su_m_addr;
+  logic [31:0] su_m_data;
+
+  // ru
+  logic ru_busy, ru_stall, ru_v_rd_valid, ru_v_rd_ready, ru_v_valid, ru_v_ready;
+  logic [UnitAddr-1:0] ru_v_rd_addr;
+  logic [1:0][127:0] ru_v_rd_data, ru_v_data;
+  logic [1:0] ru_v_mask;
+  logic [1:0][UnitAddr-1:0] ru_v_addr;
+
+  // mbuf: read by load, store, ru
+  logic [2:0] m_rd_valid;
+  logic [2:0][15:0] m_rd_addr;
+  logic [2:0][31:0] m_rd_data;
+
   fvgm_csr #(
       .ChainRows(ChainRows),
       .ABufUnits(ABufUnits),
@@ -164,6 +191,7 @@ module fvgm_core #(
       .VBufUnits(VBufUnits),
       .PBufEntries(PBufEntries),
       .RBufWords(RBufWords),
+      .MBufEntries(MBufEntries),
       .QueueDepth(QueueDepth),
       .AxiSlots(AxiSlots),
       .BurstBeats(BurstBeats)
@@ -201,6 +229,7 @@ module fvgm_core #(
       .VBufUnits(VBufUnits),
       .PBufEntries(PBufEntries),
       .RBufWords(RBufWords),
+      .MBufEntries(MBufEntries),
       .QueueDepth(QueueDepth)
   ) u_scheduler (
       .clk_i,
@@ -224,7 +253,13 @@ module fvgm_core #(
       .store_cmd_o(store_cmd),
       .mpu_cmd_o(mpu_cmd),
       .sfu_cmd_o(sfu_cmd),
+      .su_cmd_o(su_cmd),
+      .ru_cmd_o(ru_cmd),
       .done_i(done),
+      .su_count_valid_i(su_count_valid),
+      .su_count_id_i(su_count_id),
+      .su_count_value_i(su_count_value),
+      .su_kept_valid_i(su_kept_valid),
       .load_idle_i(load_idle),
       .load_error_i(load_error),
       .load_error_addr_i(load_error_addr),
@@ -254,6 +289,9 @@ module fvgm_core #(
       .cmd_ready_o(cmd_ready[UnitLoad]),
       .cmd_i(load_cmd),
       .done_o(done[UnitLoad]),
+      .mb_rd_valid_o(m_rd_valid[0]),
+      .mb_rd_addr_o(m_rd_addr[0]),
+      .mb_rd_data_i(m_rd_data[0]),
       .halt_i(halt),
       .error_o(load_error),
       .error_addr_o(load_error_addr),
@@ -290,6 +328,9 @@ module fvgm_core #(
       .cmd_ready_o(cmd_ready[UnitStore]),
       .cmd_i(store_cmd),
       .done_o(done[UnitStore]),
+      .mb_rd_valid_o(m_rd_valid[1]),
+      .mb_rd_addr_o(m_rd_addr[1]),
+      .mb_rd_data_i(m_rd_data[1]),
       .halt_i(halt),
       .error_o(store_error),
       .error_addr_o(store_error_addr),
@@ -387,6 +428,69 @@ module fvgm_core #(
       .rbuf_wr_data_o(sfu_r_data)
   );
 
+  fvgm_su u_su (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitSu]),
+      .cmd_ready_o(cmd_ready[UnitSu]),
+      .cmd_i(su_cmd),
+      .done_o(done[UnitSu]),
+      .busy_o(su_busy),
+      .stall_read_o(su_stall_read),
+      .rd_valid_o(su_v_rd_valid),
+      .rd_ready_i(su_v_rd_ready),
+      .rd_addr_o(su_v_rd_addr),
+      .rd_data_i(su_v_rd_data),
+      .wr_valid_o(su_v_valid),
+      .wr_ready_i(su_v_ready),
+      .wr_addr_o(su_v_addr),
+      .wr_data_o(su_v_data),
+      .mb_valid_o(su_m_valid),
+      .mb_addr_o(su_m_addr),
+      .mb_data_o(su_m_data),
+      .count_valid_o(su_count_valid),
+      .count_id_o(su_count_id),
+      .count_value_o(su_count_value),
+      .kept_valid_o(su_kept_valid)
+  );
+
+  fvgm_ru u_ru (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .cmd_valid_i(cmd_valid[UnitRu]),
+      .cmd_ready_o(cmd_ready[UnitRu]),
+      .cmd_i(ru_cmd),
+      .done_o(done[UnitRu]),
+      .busy_o(ru_busy),
+      .stall_o(ru_stall),
+      .mb_rd_valid_o(m_rd_valid[2]),
+      .mb_rd_addr_o(m_rd_addr[2]),
+      .mb_rd_data_i(m_rd_data[2]),
+      .rd_valid_o(ru_v_rd_valid),
+      .rd_ready_i(ru_v_rd_ready),
+      .rd_addr_o(ru_v_rd_addr),
+      .rd_data_i(ru_v_rd_data),
+      .wr_valid_o(ru_v_valid),
+      .wr_ready_i(ru_v_ready),
+      .wr_mask_o(ru_v_mask),
+      .wr_addr_o(ru_v_addr),
+      .wr_data_o(ru_v_data)
+  );
+
+  fvgm_mbuf #(
+      .Entries(MBufEntries),
+      .ReadPorts(3)
+  ) u_mbuf (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .rd_valid_i(m_rd_valid),
+      .rd_addr_i(m_rd_addr),
+      .rd_data_o(m_rd_data),
+      .wr_valid_i(su_m_valid),
+      .wr_addr_i(su_m_addr),
+      .wr_data_i(su_m_data)
+  );
+
   // abuf: sfu writes one unit, dma two
   logic abuf_rd_ready, bbuf_rd_ready;
 
@@ -438,9 +542,9 @@ module fvgm_core #(
 
   // vbuf: all write ports are as wide as the mpu's
   localparam int unsigned WriteV = PortV;
-  logic [2:0][WriteV-1:0] v_mask;
-  logic [2:0][WriteV-1:0][UnitAddr-1:0] v_addr;
-  logic [2:0][WriteV-1:0][127:0] v_data;
+  logic [4:0][WriteV-1:0] v_mask;
+  logic [4:0][WriteV-1:0][UnitAddr-1:0] v_addr;
+  logic [4:0][WriteV-1:0][127:0] v_data;
 
   always_comb begin
     for (int unsigned i = 0; i < PortV; i++) mpu_v_unit[i] = UnitAddr'(mpu_v_addr[i]);
@@ -456,26 +560,32 @@ module fvgm_core #(
     v_mask[2][1:0] = load_wr_mask;
     v_addr[2][1:0] = load_wr_addr;
     v_data[2][1:0] = load_wr_data;
+    v_mask[3][1:0] = ru_v_mask;
+    v_addr[3][1:0] = ru_v_addr;
+    v_data[3][1:0] = ru_v_data;
+    v_mask[4][0] = 1'b1;
+    v_addr[4][0] = su_v_addr;
+    v_data[4][0] = su_v_data;
   end
 
   fvgm_buffer #(
       .Units(VBufUnits),
       .Banks(BanksV),
       .ReadUnits(2),
-      .ReadPorts(2),
+      .ReadPorts(5),
       .WriteUnits(WriteV),
-      .WritePorts(3),
+      .WritePorts(5),
       .AddrBits(UnitAddr)
   ) u_vbuf (
       .clk_i,
       .rst_ni(core_rst_n),
-      .rd_valid_i({store_rd_valid, sfu_v_rd_valid}),
-      .rd_ready_o({store_rd_ready, sfu_v_rd_ready}),
-      .rd_addr_i({store_rd_addr, sfu_v_rd_addr}),
-      .rd_stride_i({2{UnitAddr'(1)}}),
-      .rd_data_o({store_rd_data, sfu_v_rd_data}),
-      .wr_valid_i({load_wr_valid[BufV], sfu_v_valid, mpu_v_valid}),
-      .wr_ready_o({load_wr_ready[BufV], sfu_v_ready, mpu_v_ready}),
+      .rd_valid_i({ru_v_rd_valid, su_v_rd_valid, store_rd_valid, sfu_v_rd_valid}),
+      .rd_ready_o({ru_v_rd_ready, su_v_rd_ready, store_rd_ready, sfu_v_rd_ready}),
+      .rd_addr_i({ru_v_rd_addr, su_v_rd_addr, store_rd_addr, sfu_v_rd_addr}),
+      .rd_stride_i({5{UnitAddr'(1)}}),
+      .rd_data_o({ru_v_rd_data, su_v_rd_data, store_rd_data, sfu_v_rd_data}),
+      .wr_valid_i({su_v_valid, ru_v_valid, load_wr_valid[BufV], sfu_v_valid, mpu_v_valid}),
+      .wr_ready_o({su_v_ready, ru_v_ready, load_wr_ready[BufV], sfu_v_ready, mpu_v_ready}),
       .wr_mask_i(v_mask),
       .wr_addr_i(v_addr),
       .wr_data_i(v_data)
@@ -511,7 +621,8 @@ module fvgm_core #(
 
   // The buffers' only readers are always ready to be served; the fetch has one ID and counts beats.
   logic unused_bits;
-  assign unused_bits = ^{abuf_rd_ready, bbuf_rd_ready, mpu_busy, sfu_busy, m_axi_hbm1_rid,
+  assign unused_bits = ^{abuf_rd_ready, bbuf_rd_ready, mpu_busy, sfu_busy, su_busy, su_stall_read,
+                         ru_busy, ru_stall, m_axi_hbm1_rid,
                          m_axi_hbm1_rlast};
 
 endmodule

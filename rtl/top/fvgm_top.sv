@@ -11,6 +11,7 @@ module fvgm_top #(
     parameter int unsigned VBufUnits   = 2048,
     parameter int unsigned PBufEntries = 64,
     parameter int unsigned RBufWords   = 256,
+    parameter int unsigned MBufEntries = 1024,
     parameter int unsigned QueueDepth  = 4,
     parameter int unsigned AxiSlots    = 4,
     parameter int unsigned BurstBeats  = 8,
@@ -153,6 +154,7 @@ module fvgm_top #(
         .VBufUnits(VBufUnits),
         .PBufEntries(PBufEntries),
         .RBufWords(RBufWords),
+        .MBufEntries(MBufEntries),
         .QueueDepth(QueueDepth),
         .AxiSlots(AxiSlots),
         .BurstBeats(BurstBeats)

@@ -22,7 +22,7 @@ from host.transport import InterruptTimeout, TransportError
 from models import core as core_model
 from models.config import Config
 from models.config import load as load_config
-from models.isa import Buffer, Cause, Opcode, SfuOp, Unit, decode, encode
+from models.isa import UNIT_OF, Buffer, Cause, Opcode, SfuOp, Unit, decode, encode
 from models.scheduler import Windows
 from tb.common.coverage import Coverage
 from tb.common.seed import rng as stream
@@ -119,7 +119,7 @@ class Bench:
         self.drivers[core].wait(TIMEOUT)
         self.compare(core, program, image)
         counters = self.drivers[core].counters()
-        units = [Unit[n] for n in ("LOAD", "STORE", "MPU", "SFU")]
+        units = list(Unit)
         issued = sum(counters[f"{u.name.lower()}_instructions"] for u in units)
         assert issued == program.length - 1, f"{issued} instructions counted, {program.length - 1} executed"
         assert all(counters[f"{u.name.lower()}_busy"] <= counters["cycles"] for u in units)
@@ -146,9 +146,10 @@ async def programs(dut) -> None:
                 for core in (0, 1) if mixed else (int(bench.rng.integers(2)),):
                     counters = bench.good(core, 9 if mixed else 4, KINDS if mixed else (kind,))
                     cover.sample_all(cp_kind=kind, cp_memory=memory)
-                    busy = sum(counters[f"{u}_busy"] for u in ("load", "store", "mpu", "sfu"))
+                    names = [u.name.lower() for u in Unit]
+                    busy = sum(counters[f"{u}_busy"] for u in names)
                     cover.sample("cp_overlap", "units" if busy > counters["cycles"] else "none")
-                    for u in ("load", "store", "mpu", "sfu"):
+                    for u in names:
                         cover.sample("cp_stall_dep", counters[f"{u}_stall_dep"] > 0)
 
     await Bench(dut, "programs").play(script)
@@ -180,10 +181,10 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
     fine = encode(Opcode.LOAD, **load)
 
     def one(name: str, cause: Cause, opcode: Opcode, fields: dict, address: int | None = None, **change: int) -> Bad:
-        unit = {Opcode.LOAD: Unit.LOAD, Opcode.STORE: Unit.STORE, Opcode.GEMM: Unit.MPU, Opcode.SFU: Unit.SFU}[opcode]
-        return Bad(name, cause, (fine, encode(opcode, **(fields | change))), unit, 1, 0 if address is None else address)
+        return Bad(name, cause, (fine, encode(opcode, **(fields | change))), UNIT_OF[opcode], 1,
+                   0 if address is None else address)
 
-    for opcode in (0, 6, 0xFF):
+    for opcode in (0, 8, 0xFF):
         raw = np.zeros(64, np.uint8)
         raw[0] = opcode
         yield Bad(f"opcode_{opcode}", Cause.ILLEGAL_OPCODE, (fine, fine, raw), None, 2, 0)
@@ -220,6 +221,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
     yield one("sfu_d", Cause.BUFFER_RANGE, Opcode.SFU, sfu, dst=Buffer.A, d_base=config.abuf - 5)
     yield one("sfu_pbuf", Cause.BUFFER_RANGE, Opcode.SFU, sfu, op=SfuOp.RESIDUAL, affine=1, pbuf_base=config.pbuf - 2)
     yield one("sfu_rbuf", Cause.BUFFER_RANGE, Opcode.SFU, sfu, rbuf_base=config.rbuf - 2)
+    yield from _bad_sparse(config, one, base, load, store, fine)
     below, across = base - 32, base + REGION_BYTES - 96
     yield one("load_below", Cause.WINDOW_RANGE, Opcode.LOAD, load, address=below, hbm_addr=below)
     yield one("load_across", Cause.WINDOW_RANGE, Opcode.LOAD, load, address=across, hbm_addr=across)
@@ -263,6 +265,38 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
     yield Bad("store_no_memory", Cause.WRITE_ERROR, (encode(Opcode.STORE, **(store | {"hbm_addr": outside})), end),
               Unit.STORE, 0, outside, windows=everything)
     yield Bad("fetch_no_memory", Cause.FETCH_ERROR, (end,), None, 0, outside, base=outside, windows=everything)
+
+
+def _bad_sparse(config: Config, one: Callable[..., Bad], base: int, load: dict, store: dict, fine: np.ndarray) -> Iterator[Bad]:
+    """Lists, counts, su and ru."""
+    su = dict(rows=6, cols=24, x_step=3, n1=1, n2=2, w0=1, w1=1, w2=1, map_base=6, write_base=12, count_kept=5)
+    ru = dict(op=1, rows=4, units=3, y_step=3, c1_step=3, d_base=40, d_step=3)
+    listed = dict(list=1, bound=2)
+    yield one("su_window", Cause.ILLEGAL_FIELD, Opcode.SU, su, w1=9)
+    yield one("su_reference", Cause.ILLEGAL_FIELD, Opcode.SU, su, w0=2, o0=2)
+    yield one("su_step_without_meta", Cause.ILLEGAL_FIELD, Opcode.SU, su, step=1)
+    yield one("su_rows", Cause.ILLEGAL_FIELD, Opcode.SU, su, rows=1025)
+    yield one("ru_gather_extrapolates", Cause.ILLEGAL_FIELD, Opcode.RU, ru, op=0, extrapolate=1)
+    yield one("su_cols_0", Cause.ZERO_LENGTH, Opcode.SU, su, cols=0)
+    yield one("ru_units_0", Cause.ZERO_LENGTH, Opcode.RU, ru, units=0)
+    yield one("load_bound_0", Cause.ZERO_LENGTH, Opcode.LOAD, load, list=1)
+    yield one("su_mbuf", Cause.BUFFER_RANGE, Opcode.SU, su, map_base=config.mbuf - 5)
+    yield one("su_x", Cause.BUFFER_RANGE, Opcode.SU, su, x_base=config.vbuf - 17)
+    yield one("ru_d", Cause.BUFFER_RANGE, Opcode.RU, ru, d_base=config.vbuf - 11)
+    yield one("store_list", Cause.BUFFER_RANGE, Opcode.STORE, store, list=1, bound=2, list_base=config.mbuf - 1)
+    yield one("store_bound", Cause.WINDOW_RANGE, Opcode.STORE, store, address=base + RESULT, **listed | {"bound": 60000})
+    # Six zero rows are kept: five are allowed.
+    after = dict(wait0_sem=7, wait0_val=1, count=5)
+    decision = encode(Opcode.SU, **su, signal=7)
+    sfu = dict(op=SfuOp.QUANT, rows=5, cols=20, x_step=3, dst=Buffer.V, d_base=100, d_row=2, d_unit=1)
+    for name, opcode, fields in (("sfu", Opcode.SFU, sfu), ("ru", Opcode.RU, ru), ("store", Opcode.STORE, store),
+                                 ("gemm", Opcode.GEMM, dict(m=3, n=9, k=17, batch=1, a_step=3, b_step=9, o_step=4))):
+        yield Bad(f"count_{name}", Cause.COUNT_RANGE, (fine, decision, encode(opcode, **(fields | after))), UNIT_OF[opcode], 2, 0)
+    # The kept list names rows up to 5.
+    by_list = dict(list=1, bound=5, rows=6, wait0_sem=7, wait0_val=1)
+    for opcode, fields, cause in ((Opcode.LOAD, load, Cause.READ_ERROR), (Opcode.STORE, store, Cause.WRITE_ERROR)):
+        yield Bad(f"{opcode.name.lower()}_beyond_bound", cause, (decision, encode(opcode, **(fields | by_list))),
+                  UNIT_OF[opcode], 1, fields["hbm_addr"])
 
 
 def provoke(bench: Bench, core: int, bad: Bad) -> Fault:

@@ -12,6 +12,7 @@ module fvgm_top_tb #(
   parameter int unsigned     VBufUnits   = 2048,
   parameter int unsigned     PBufEntries = 64,
   parameter int unsigned     RBufWords   = 256,
+  parameter int unsigned     MBufEntries = 1024,
   parameter int unsigned     QueueDepth  = 4,
   parameter int unsigned     AxiSlots    = 4,
   parameter int unsigned     BurstBeats  = 8,
@@ -164,6 +165,7 @@ module fvgm_top_tb #(
     .VBufUnits(VBufUnits),
     .PBufEntries(PBufEntries),
     .RBufWords(RBufWords),
+    .MBufEntries(MBufEntries),
     .QueueDepth(QueueDepth),
     .AxiSlots(AxiSlots),
     .BurstBeats(BurstBeats)
@@ -363,7 +365,7 @@ module fvgm_top_tb #(
     .cycle_i(counters_o.cycles[31:0]),
     .ended_i(status_o.irq_done || status_o.irq_error),
     .start_i(trace_start),
-    .done_i,
+    .done_i(trace_done),
     .start_tag_i(cmd_tag),
     .done_tag_i(done_tag)
   );

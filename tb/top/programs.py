@@ -22,7 +22,7 @@ SLOTS = 4
 REGION_BYTES = 1 << 17
 INPUT, PARAMETERS, RESULT = 0x6000, 0x10000, 0x12000
 SLOT_RESULT = (REGION_BYTES - RESULT) // SLOTS // 64 * 64
-KINDS = ("copy", "linear", "matmul", "special", "attention")
+KINDS = ("copy", "linear", "matmul", "special", "attention", "sparse")
 
 
 def region_image(rng: np.random.Generator) -> np.ndarray:
@@ -52,7 +52,8 @@ class Slot:
     def __init__(self, number: int, config: Config, rng: np.random.Generator, base: int) -> None:
         self.number, self.rng, self.base = number, rng, base
         self.a, self.b, self.v = (number * size // SLOTS for size in (config.abuf, config.bbuf, config.vbuf))
-        self.p, self.r = number * config.pbuf // SLOTS, number * config.rbuf // SLOTS
+        self.p, self.r, self.m = (number * size // SLOTS for size in (config.pbuf, config.rbuf, config.mbuf))
+        self.kept, self.written = 3 * number + 1, 3 * number + 2  # count registers
         self.loads = self.computed = self.stores = 0
         self.load_sem, self.compute_sem, self.store_sem = (8 * number + i for i in (1, 2, 3))
         self.out: list[np.ndarray] = []
@@ -60,27 +61,31 @@ class Slot:
     def r_(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
 
-    def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int) -> None:
-        """Load rows from a random place of the inputs (or parameters) with a random stride."""
+    def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int,
+             source: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Load rows from a random place of the inputs (or parameters) with a random stride, or from `source`; returns
+        (address, stride)."""
         first, last = (PARAMETERS, RESULT) if buffer == Buffer.P else (INPUT, PARAMETERS)
         pitch = -(-units // 2) * 32
         stride = pitch + 32 * self.r_(0, 4)
         span = (rows - 1) * stride + pitch
         address = self.base + first + 32 * self.r_(0, (last - first - span) // 32)
+        address, stride = source or (address, stride)
         self.loads += 1
         self.out.append(encode(Opcode.LOAD, hbm_addr=address, rows=rows, row_units=units, hbm_stride=stride,
                                buffer=buffer, base=base,
                                row_step=row_step, unit_step=unit_step, signal=self.load_sem, wait0_sem=self.store_sem,
                                wait0_val=self.stores, tag=self.number))
+        return address, stride
 
     def compute(self, opcode: Opcode, **fields: int) -> None:
-        """A GEMM or SFU operation after all loads and computations so far."""
+        """A GEMM, SFU, SU or RU operation after all loads and computations so far."""
         waits = dict(wait0_sem=self.load_sem, wait0_val=self.loads, wait2_sem=self.compute_sem, wait2_val=self.computed)
         self.computed += 1
         self.out.append(encode(opcode, signal=self.compute_sem, tag=self.number, **waits, **fields))
 
-    def store(self, base: int, rows: int, units: int, row_step: int) -> None:
-        """Store rows into the slot's results."""
+    def store(self, base: int, rows: int, units: int, row_step: int, **fields: int) -> None:
+        """Store rows into the slot's results; `fields`: those of a list and a count."""
         pitch = -(-units // 2) * 32
         stride = pitch + 32 * self.r_(0, 2)
         span = (rows - 1) * stride + pitch
@@ -91,7 +96,7 @@ class Slot:
                                base=base, row_step=row_step, unit_step=1, signal=self.store_sem,
                                wait0_sem=self.load_sem,
                                wait0_val=self.loads, wait1_sem=self.compute_sem, wait1_val=self.computed,
-                               tag=self.number))
+                               tag=self.number, **fields))
 
     def copy(self) -> None:
         rows, units = self.r_(1, 12), self.r_(1, 20)
@@ -196,6 +201,61 @@ class Slot:
                      a_step=p_step, b_base=values, b_step=v_step, o_base=self.v + 200, o_step=dim_wide,
                      rbuf_base=self.r)
         self.store(self.v + 200, m, dim_wide, dim_wide)
+
+    def sparse(self) -> None:
+        """A decision by step, window or mask, and everything that follows it: compaction, a product of the kept rows,
+        recovery, transfers by list."""
+        m, units = self.r_(1, 12), self.r_(1, 6)
+        cols = 8 * units - self.r_(0, 7)
+        x, c, out, y, dense, meta, mask = (self.v + i for i in (0, 72, 144, 216, 288, 360, 366))
+        source = self.load(Buffer.V, x, m, units, units, 1)
+        # The cached rows: the same rows, or, from another row on, others; so that some rows resemble them.
+        same = self.r_(0, m)
+        if same:
+            self.load(Buffer.V, c, same, units, units, 1, source)
+        if same < m:
+            self.load(Buffer.V, c + same * units, m - same, units, units, 1)
+        self.load(Buffer.V, meta, 1, 7, 0, 1)
+        kind = str(self.rng.choice(["none", "step", "window", "step and window", "mask", "mask and window"]))
+        flags = {"step": int("step" in kind), "window": int("window" in kind), "mask": int("mask" in kind)}
+        flags["meta"] = int(flags["step"] or self.r_(0, 1))
+        w = [self.r_(1, 4) for _ in range(3)]
+        self.compute(Opcode.SU, **flags, c_int8=flags["step"] * self.r_(0, 1), rows=m, cols=cols, x_base=x, x_step=units,
+                     c_base=c, c_step=units, n1=self.r_(1, 3), n2=self.r_(1, 5), w0=w[0], w1=w[1], w2=w[2],
+                     o0=self.r_(0, w[0] - 1), o1=self.r_(0, w[1] - 1), o2=self.r_(0, w[2] - 1),
+                     thr_window=int(np.float32(self.rng.choice([0.0, 0.01, 0.1])).view(np.uint32)),
+                     thr_step=int(np.float32(self.rng.choice([0.0, 0.1, 0.9])).view(np.uint32)), max_age=self.r_(0, 15),
+                     meta_base=meta, mask_base=mask, list_base=self.m, map_base=self.m + m, write_base=self.m + 2 * m,
+                     count_kept=self.kept, count_written=self.written)
+        kept = dict(count=self.kept, rows=m)
+        self.compute(Opcode.RU, **kept, units=units, y_base=x, y_step=units, d_base=out, d_step=units, map_base=self.m)
+        n, a_step = self.r_(1, 8 * units), m | 1
+        self.load(Buffer.P, 4 * self.p, units, 4, 4, 1)
+        b_step = self.panel(Buffer.B, self.b, n, -(-cols // 16))
+        self.compute(Opcode.SFU, **kept, op=SfuOp.QUANT, cols=cols, x_base=out, x_step=units, dst=Buffer.A, d_base=self.a,
+                     d_row=1, d_unit=a_step, rbuf_base=self.r)
+        self.compute(Opcode.GEMM, count=self.kept, m=m, precision=Precision.INT8, row_scale=1, col_affine=1, n=n, k=cols,
+                     batch=1, a_base=self.a, a_step=a_step, b_base=self.b, b_step=b_step, o_base=y, o_step=units,
+                     rbuf_base=self.r, pbuf_base=self.p)
+        over = self.r_(0, 2)  # the result on c1, on c2, or elsewhere
+        self.compute(Opcode.RU, op=1, extrapolate=self.r_(0, 1), rows=m, units=units, y_base=y, y_step=units, c1_base=c,
+                     c1_step=units, c2_base=x, c2_step=units, d_base=(dense, c, x)[over], d_step=units,
+                     map_base=self.m + m, coef=int(np.float32(self.rng.normal()).view(np.uint32)))
+        self.store((dense, c, x)[over], m, units, units)
+        self.store(y, m, units, units, count=self.kept, list=1, list_base=self.m, bound=m)
+        self.store(meta, 1, 7, 0)
+        self.gather_load(m, units)
+
+    def gather_load(self, m: int, units: int) -> None:
+        """Load the rows that the write list names from the inputs, and store them."""
+        base, pitch = self.v + 374, -(-units // 2) * 32
+        self.loads += 1
+        self.out.append(encode(Opcode.LOAD, hbm_addr=self.base + INPUT, rows=m, row_units=units, hbm_stride=pitch,
+                               buffer=Buffer.V, base=base, row_step=units, unit_step=1, list=1,
+                               list_base=self.m + 2 * m, bound=m, count=self.written, signal=self.load_sem,
+                               wait0_sem=self.store_sem, wait0_val=self.stores, wait1_sem=self.compute_sem,
+                               wait1_val=self.computed, tag=self.number))
+        self.store(base, m, units, units, count=self.written)
 
 
 def windows_of(base: int) -> Windows:
