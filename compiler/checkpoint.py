@@ -51,9 +51,14 @@ class Dims:
         return self.heads * self.head_dim
 
     @property
+    def grid(self) -> int:
+        """Tokens of a line of a frame, and lines."""
+        return self.sample_size // self.patch
+
+    @property
     def positions(self) -> int:
         """Tokens of one frame."""
-        return (self.sample_size // self.patch) ** 2
+        return self.grid ** 2
 
     @property
     def tokens(self) -> int:

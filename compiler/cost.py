@@ -10,9 +10,11 @@ import numpy as np
 
 from models.config import Config
 from models.dspe import DEPTH
-from models.isa import Opcode, Precision, SfuOp
+from models.isa import PAYLOAD, Opcode, Precision, SfuOp
+from models.ru import ideal_cycles as ru_cycles
+from models.su import ideal_cycles as su_cycles
 
-LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 80}
+LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 80, Opcode.SU: 60, Opcode.RU: 40}
 # Passes over a row, INT8 out and FP16 out.
 PASSES = {
     SfuOp.LAYERNORM: (4, 3), SfuOp.QUANT: (2, 1), SfuOp.GELU: (2, 1), SfuOp.SOFTMAX: (2, 2), SfuOp.RESIDUAL: (1, 1),
@@ -22,7 +24,14 @@ Column = np.ndarray
 
 
 def _column(fields: list[dict[str, int]], rows: np.ndarray, name: str) -> Column:
+    if name in ("rows", "m"):
+        return np.array([expected_rows(fields[r], name) for r in rows], np.int64)
     return np.array([fields[r].get(name, 0) for r in rows], np.int64)
+
+
+def expected_rows(fields: dict[str, int], name: str) -> int:
+    """Rows of an instruction, or the estimate where a count bounds them."""
+    return fields.get("expected", fields[name])
 
 
 def gemm_cycles(m: Column, n: Column, k: Column, batch: Column, precision: Column, config: Config) -> Column:
@@ -58,6 +67,10 @@ def table(opcodes: list[Opcode], fields: list[dict[str, int]], config: Config) -
             busy[rows] = get("rows") * -(-get("row_units") // 2)
         elif opcode == Opcode.GEMM:
             busy[rows] = gemm_cycles(get("m"), get("n"), get("k"), get("batch"), get("precision"), config)
+        elif opcode in (Opcode.SU, Opcode.RU):
+            cycles = su_cycles if opcode == Opcode.SU else ru_cycles
+            empty = {f.name: 0 for f in PAYLOAD[opcode]}
+            busy[rows] = [cycles(empty | fields[r] | {"rows": expected_rows(fields[r], "rows")}) for r in rows]
         else:
             busy[rows] = sfu_cycles(get("op"), get("rows"), get("cols"), get("out_fp16"))
     return busy, latency
@@ -68,5 +81,5 @@ def moved(opcodes: list[Opcode], fields: list[dict[str, int]]) -> np.ndarray:
     out = np.zeros(len(opcodes), np.int64)
     for index, opcode in enumerate(opcodes):
         if opcode in (Opcode.LOAD, Opcode.STORE):
-            out[index] = 16 * fields[index]["rows"] * fields[index]["row_units"]
+            out[index] = 16 * expected_rows(fields[index], "rows") * fields[index]["row_units"]
     return out

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from compiler.attention import Planes
 from compiler.lower import Lowering, Panel, Weight
 from compiler.memory import Block, Part, Tensor, ceil_div
-from models.isa import Buffer, Precision, SfuOp
+from compiler.select import Selection, Tags
+from compiler.sparsity import Sparse
+from models.isa import MAX_LIST_ROWS, Buffer, Precision, SfuOp
+
+
+REGION = {"fc1": "mlp", "fc2": "mlp"}  # of a layer, where it has another name
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,15 @@ class Modulation:
     gate2: int
 
 
+def _select(low: Lowering, block: str, region: str, sparse: Sparse | None, transfer: int, rows: int) -> Tags | None:
+    """Lines of the table for su and ru, if the region has any."""
+    if sparse is None:
+        return None
+    su, ru = (low.program.op(name=f"{block}.{region}.{unit}", kind="sparsity", block=block, m=rows, region=f"{block}.{region}")
+              for unit in ("su", "ru"))
+    return Tags(transfer, su, ru)
+
+
 def _ops(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int,
          special: str) -> tuple[int, int, int]:
     """Tags (transfer, special, linear) of a linear layer with a row operation in front."""
@@ -34,7 +48,8 @@ def _ops(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n
 
 def _linear(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int) -> int:
     precision = "fp16" if weight.precision == Precision.FP16 else "int8"
-    return low.program.op(name=f"{block}.{name}", kind="linear", block=block, m=m, n=n, k=k, precision=precision)
+    return low.program.op(name=f"{block}.{name}", kind="linear", block=block, m=m, n=n, k=k, precision=precision,
+                          region=f"{block}.{REGION.get(name, name)}")
 
 
 def _special(low: Lowering, block: str, name: str, m: int, n: int) -> int:
@@ -50,25 +65,33 @@ def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, pl
                   outof=((8 * column, 8 * (column + hu)),))
 
 
-def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes, mod: Modulation,
-              temporal: bool) -> None:
+def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes, mod: Modulation, temporal: bool,
+              sparse: Sparse | None = None) -> None:
     """x -> LayerNorm, modulate -> Q, K, V planes."""
     d = low.dims
     w = low.linear_weight(*(f"{prefix}.attn1.to_{p}" for p in "qkv"), heads_out=True)
     transfer, norm, linear = _ops(low, block, "qkv", d.tokens, w, d.hidden, 3 * d.hidden, "layernorm")
+    tags = _select(low, block, "qkv", sparse, transfer, d.tokens)
     units = ceil_div(w.n, 8)
-    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    targets = [planes.q, planes.k, planes.v]
+    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
     with low.phase((w,), (mod.norm1,)) as (modulate,):
-        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
-            m = x.rows(tile)[1]
-            xb = low.load_rows(transfer, x, tile)
-            a = low.panel_of(norm, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer, modulate=modulate,
-                             eps=d.eps)
+        for tile in _tiles(low, rows, temporal, sparse):
+            m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
+            sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
+            a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
+                             modulate=modulate, eps=d.eps, count=sel and sel.kept)
             low.v.free(xb)
+            if sel:
+                sel.refresh_inputs()
             out = low.linear(linear, transfer, a, w)
             low.free_panel(a)
-            for i, target in enumerate((planes.q, planes.k, planes.v)):
-                _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile)
+            if sel:
+                sel.store_heads(out, units, targets)
+                sel.done()
+            else:
+                for i, target in enumerate(targets):
+                    _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile)
             low.v.free(out)
 
 
@@ -96,53 +119,69 @@ def text_phase(low: Lowering, block: str, prefix: str, text: int, stride: int, k
             low.v.free(out)
 
 
-def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tensor]) -> None:
+def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tensor], sparse: Sparse | None = None) -> None:
     """x -> Q planes of the cross-attention; no norm."""
     d = low.dims
     w = low.linear_weight(f"{prefix}.attn2.to_q", heads_out=True)
     transfer, quant, linear = _ops(low, block, "cross_q", d.tokens, w, d.hidden, d.hidden, "quant")
+    tags = _select(low, block, "cross_q", sparse, transfer, d.tokens)
     units = ceil_div(w.n, 8)
-    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
     with low.phase((w,)):
-        for tile in low.spatial_tiles(rows):
-            xb = low.load_rows(transfer, x, tile)
-            a = low.panel_of(quant, SfuOp.QUANT, xb, low.x_units, x.rows(tile)[1], d.hidden)
+        for tile in _tiles(low, rows, False, sparse):
+            xb = low.load_rows(transfer, x, tile, True)
+            sel = sparse and Selection(low, tags, sparse, tile, True, xb, low.x_units, d.hidden)
+            a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, _rows(tile), d.hidden,
+                             count=sel and sel.kept)
             low.v.free(xb)
+            if sel:
+                sel.refresh_inputs()
             out = low.linear(linear, transfer, a, w)
             low.free_panel(a)
-            _store_heads(low, transfer, out, units, 0, q, tile)
+            if sel:
+                sel.store_heads(out, units, [q])
+                sel.done()
+            else:
+                _store_heads(low, transfer, out, units, 0, q, tile)
             low.v.free(out)
 
 
 def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, planes: Planes, gate: int | None,
-                 temporal: bool) -> None:
+                 temporal: bool, sparse: Sparse | None = None) -> None:
     """Attention result -> output projection -> x += gate * result (no gate: x += result)."""
     d, hu = low.dims, low.head_units
     w = low.linear_weight(weight, heads_in=True)
     transfer, quant, linear = _ops(low, block, name, d.tokens, w, d.hidden, d.hidden, "quant")
     add = _special(low, block, f"{name}.residual", d.tokens, d.hidden)
+    tags = _select(low, block, name, sparse, transfer, d.tokens)
     wide = d.heads * hu
-    rows = low.tile_rows(_most(low, w), v=wide + 2 * low.x_units, a=w.groups, r=1)
+    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, wide, 2 * low.x_units, low.x_units), a=w.groups, r=1)
     with low.phase((w,), () if gate is None else (gate,)) as gates:
-        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
-            m = x.rows(tile)[1]
+        for tile in _tiles(low, rows, temporal, sparse):
+            m = _rows(tile)
             ob = low.v.alloc(m * wide)
             for i, plane in enumerate(planes.o):
                 low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
                          row_step=wide, into=((i, i + 1),))
-            a = low.panel_of(quant, SfuOp.QUANT, ob, wide, m, low.wide)
+            sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
+            a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, count=sel and sel.kept)
             low.v.free(ob)
+            if sel:
+                sel.refresh_inputs()
             y = low.linear(linear, transfer, a, w)
             low.free_panel(a)
-            xb = low.load_rows(transfer, x, tile)
+            if sel:
+                y = sel.recover(y, low.x_units)
+                sel.done()
+            xb = low.load_rows(transfer, x, tile, not temporal)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
             low.v.free(y)
-            low.store(transfer, xb, xb.base, x, tile, units=low.x_units, row_step=low.x_units)
+            low.store_rows(transfer, xb, x, tile, not temporal)
             low.v.free(xb)
 
 
 def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation, temporal: bool,
-              frame_rows: tuple[int, int] | None = None) -> None:
+              frame_rows: tuple[int, int] | None = None, sparse: Sparse | None = None) -> None:
     """x += gate * MLP(modulate(LayerNorm(x))); then, if `frame_rows` = (address, stride), the row of the tile's frame
     is added."""
     d = low.dims
@@ -151,34 +190,48 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
     gelu = _special(low, block, "gelu", d.tokens, 4 * d.hidden)
     linear2 = _linear(low, block, "fc2", d.tokens, w2, 4 * d.hidden, d.hidden)
     add = _special(low, block, "fc2.residual", d.tokens, d.hidden)
+    tags = _select(low, block, "mlp", sparse, transfer, d.tokens)
     units = ceil_div(w1.n, 8)
     frames = None
     if frame_rows:
         frames = low.v.alloc(d.frames * low.x_units)
         low.load(transfer, None, None, Buffer.V, frames, frames.base, units=low.x_units, row_step=low.x_units,
                  source=(frame_rows[0], d.frames, frame_rows[1]))
-    rows = low.tile_rows(_most(low, w1, w2), v=2 * low.x_units + units, a=w1.groups + w2.groups, r=2)
+    rows = low.tile_rows(_most(low, w1, w2, sparse=sparse), v=_room(sparse, low.x_units, low.x_units + units, low.x_units),
+                         a=w1.groups + w2.groups, r=2)
     with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
-        for tile in low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows):
-            m = x.rows(tile)[1]
-            xb = low.load_rows(transfer, x, tile)
-            a = low.panel_of(norm, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer, modulate=modulate,
-                             eps=d.eps)
+        for tile in _tiles(low, rows, temporal, sparse):
+            m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
+            sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
+            count = sel and sel.kept
+            a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
+                             modulate=modulate, eps=d.eps, count=count)
+            if sel:
+                sel.refresh_inputs()
             hidden = low.linear(linear1, transfer, a, w1)
             low.free_panel(a)
-            a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden)
+            a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, count=count)
             low.v.free(hidden)
             y = low.linear(linear2, transfer, a, w2)
             low.free_panel(a)
+            if sel:
+                y = sel.recover(y, low.x_units)
+                sel.done()
             low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
             low.v.free(y)
             if frames:
-                frame = tile[1][0]
-                low.residual(add, xb, frames, m, y_base=frames.base + frame * low.x_units, y_step=0)
-            low.store(transfer, xb, xb.base, x, tile, units=low.x_units, row_step=low.x_units)
+                _add_frames(low, add, xb, frames, tile)
+            low.store_rows(transfer, xb, x, tile, not temporal)
             low.v.free(xb)
     if frames:
         low.v.free(frames)
+
+
+def _add_frames(low: Lowering, tag: int, xb: Block, frames: Block, tile: Part) -> None:
+    """The row of each frame of a spatial tile to all of that frame's rows."""
+    (p0, p1), (f0, f1) = tile
+    for number, frame in enumerate(range(f0, f1)):
+        low.residual(tag, xb, frames, p1 - p0, x_row=number * (p1 - p0), y_base=frames.base + frame * low.x_units, y_step=0)
 
 
 def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: Tensor) -> None:
@@ -194,7 +247,7 @@ def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: T
     address, stride = positions
     with low.phase((w,)):
         for tile in low.spatial_tiles(rows):
-            m = x.rows(tile)[1]
+            m = _rows(tile)
             step = m | 1
             block = low.a.alloc(w.groups * step)
             low.load(transfer, patches, tile, Buffer.A, block, block.base, units=w.groups, row_step=1, unit_step=step)
@@ -206,7 +259,7 @@ def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: T
                      source=(address + tile[0][0] * stride, m, stride))
             low.residual(add, y, pos, m)
             low.v.free(pos)
-            low.store(transfer, y, y.base, x, tile, units=low.x_units, row_step=low.x_units)
+            low.store_rows(transfer, y, x, tile, True)
             low.v.free(y)
 
 
@@ -220,8 +273,7 @@ def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
     rows = low.tile_rows(_most(low, w), v=low.x_units + out.units, a=w.groups)
     with low.phase((w,), (norm,)) as (modulate,):
         for tile in low.temporal_tiles(rows):
-            m = x.rows(tile)[1]
-            xb = low.load_rows(transfer, x, tile)
+            m, xb = _rows(tile), low.load_rows(transfer, x, tile, False)
             a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
                              modulate=modulate,
                              fp16=True, eps=1e-6)
@@ -232,7 +284,33 @@ def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
             low.v.free(y)
 
 
-def _most(low: Lowering, *weights: Weight) -> int:
+def _rows(tile: Part) -> int:
+    """Rows of a tile."""
+    (p0, p1), (f0, f1) = tile
+    return (p1 - p0) * (f1 - f0)
+
+
+def _most(low: Lowering, *weights: Weight, sparse: Sparse | None = None) -> int:
     """Rows of a tile when weights stay in bbuf; more when they stream, so that a tile's products last longer than the
-    stream."""
-    return (2 if low.stays(*weights) else 8) * low.row_step
+    stream, and more when only some rows are computed."""
+    return (2 if low.stays(*weights) else 8) * low.row_step * (4 if sparse else 1)
+
+
+def _room(sparse: Sparse | None, x: int, y: int, out: int = 0) -> int:
+    """Units of vbuf that a row of a tile takes in all: rows x that enter, rows y behind them, and in a sparse region cached,
+    gathered and recovered rows of x and of `out` units (compiler/select.py)."""
+    if sparse is None:
+        return x + y
+    policy, caches = sparse.policy, sparse.caches
+    windows = policy.tiling is not None
+    inputs = 1 + (caches.x is not None) * (1 + windows)
+    outputs = 1 + (caches.y1 is not None) + 2 * (caches.y2 is not None) + windows
+    return x + y + inputs * x + outputs * (out or (y if windows else 0))
+
+
+def _tiles(low: Lowering, rows: int, temporal: bool, sparse: Sparse | None) -> list[Part]:
+    """Tiles of at most `rows` rows; those of a sparse region hold whole windows and, if they are spatial, whole frames."""
+    if sparse is None:
+        return low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows)
+    h, w, t = sparse.policy.tiling or (1, 1, 1)
+    return low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)

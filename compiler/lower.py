@@ -20,7 +20,7 @@ from compiler.memory import Block, HbmMap, Part, Pool, Tensor, ceil_div, round_u
 from compiler.program import Program
 from compiler.quantise import pad_heads, pairs, panel, quantise_columns
 from models.config import Config
-from models.isa import Buffer, Layout, Opcode, Precision, SfuOp
+from models.isa import MAX_LIST_ROWS, NUM_COUNTS, Buffer, Layout, Opcode, Precision, SfuOp
 
 MAX_ROW_UNITS = (1 << 16) - 1
 MIN_ROWS = 32  # of a tile, where they fit: instructions stay few
@@ -92,14 +92,33 @@ class Weight:
         return self.n * self.groups
 
 
+@dataclass(frozen=True)
+class Count:
+    """A count register (a block of one) that bounds instructions, and the number that is expected in it."""
+
+    block: Block
+    expected: int
+
+    @property
+    def access(self) -> tuple[Block, Part]:
+        """What an instruction with this bound reads."""
+        return self.block, None
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Fields of an instruction with this bound."""
+        return {"count": self.block.base, "expected": self.expected}
+
+
 @dataclass
 class Panel:
-    """An A operand: panel in abuf with row scales in rbuf (INT8), or FP16 without scales."""
+    """An A operand: panel in abuf with row scales in rbuf (INT8), or FP16 without scales; `count` of its rows are there."""
 
     block: Block
     step: int
     rows: int
     scale: Block | None = None
+    count: Count | None = None
 
 
 class Lowering:
@@ -116,6 +135,10 @@ class Lowering:
         self.v = Pool("vbuf", config.vbuf)
         self.p = Pool("pbuf", config.pbuf)
         self.r = Pool("rbuf", config.rbuf)
+        self.m = Pool("mbuf", config.mbuf)
+        self.counts = Pool("count registers", NUM_COUNTS)
+        self.counts.alloc(1)  # register 0 does not exist
+        self.masks: dict[bytes, int] = {}
         self.buffer = {Buffer.A: self.a, Buffer.B: self.b, Buffer.V: self.v, Buffer.P: self.p}
         d = self.dims
         self.head_units = ceil_div(d.head_dim, 8)
@@ -148,11 +171,37 @@ class Lowering:
             hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=base, row_step=row_step if rows > 1 else 0,
             unit_step=1)
 
-    def load_rows(self, tag: int, tensor: Tensor, part: Part) -> Block:
-        """A tile's rows into a new vbuf block, row after row."""
-        block = self.v.alloc(tensor.rows(part)[1] * tensor.units)
-        self.load(tag, tensor, part, Buffer.V, block, block.base, units=tensor.units, row_step=tensor.units)
+    def load_rows(self, tag: int, tensor: Tensor, part: Part, by_frame: bool) -> Block:
+        """A tile's rows into a new vbuf block, row after row, frame after frame if `by_frame`."""
+        runs, units = tensor.runs(part, by_frame), tensor.units
+        block, row = self.v.alloc(sum(r[1] for r in runs) * units), 0
+        for address, rows, stride in runs:
+            self.program.emit(
+                Opcode.LOAD, tag, [(tensor, part)], [(block, ((row, row + rows),))], hbm_addr=address, rows=rows, row_units=units,
+                hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=block.base + row * units, row_step=units,
+                unit_step=1)
+            row += rows
         return block
+
+    def store_rows(self, tag: int, block: Block, tensor: Tensor, part: Part, by_frame: bool) -> None:
+        """A block of a tile's rows back into its tensor."""
+        row, units = 0, tensor.units
+        for address, rows, stride in tensor.runs(part, by_frame):
+            self.program.emit(
+                Opcode.STORE, tag, [(block, ((row, row + rows),))], [(tensor, part)], hbm_addr=address, rows=rows,
+                row_units=units, hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=block.base + row * units,
+                row_step=units, unit_step=1)
+            row += rows
+
+    def mask_image(self, keep: np.ndarray) -> tuple[int, int]:
+        """(address, units) of a tile's mask bits in the image; equal masks are kept once."""
+        units = ceil_div(len(keep), 128)
+        packed = np.zeros(16 * units, np.uint8)
+        packed[:ceil_div(len(keep), 8)] = np.packbits(keep, bitorder="little")
+        key = packed.tobytes()
+        if key not in self.masks:
+            self.masks[key] = self.image.append(f"mask.{len(self.masks)}", packed)
+        return self.masks[key], units
 
     def entries(self, tag: int, vector: Vector, first: int = 0, count: int | None = None) -> tuple[Block, int]:
         """(block, entry) of pbuf that holds a vector from its entry `first` on; `done` gives it back."""
@@ -258,11 +307,13 @@ class Lowering:
             affine, entry = self.entries(load_tag, weight.affine, first // 8, ceil_div(n, 8))
             block = weight.blocks[index] or self._load_panel(load_tag, weight, index)
             reads = [(a.block, None), (block, None), (affine, None)] + ([(a.scale, None)] if a.scale else [])
+            reads += [a.count.access] if a.count else []
             self.program.emit(
                 Opcode.GEMM, tag, reads, [(out, ((first, first + n),))], precision=int(weight.precision),
                 b_layout=int(Layout.NK), row_scale=int(a.scale is not None), col_affine=1, m=a.rows, n=n, k=weight.k,
                 batch=1, a_base=a.block.base, a_step=a.step, b_base=block.base, b_step=n, o_base=out.base + first // 8,
-                o_step=units, rbuf_base=a.scale.base if a.scale else 0, pbuf_base=entry)
+                o_step=units, rbuf_base=a.scale.base if a.scale else 0, pbuf_base=entry,
+                **(a.count.fields if a.count else {}))
             self.done(weight.affine, affine)
             if weight.resident:
                 weight.blocks[index] = block
@@ -273,7 +324,7 @@ class Lowering:
     # ----------------------------------------------------------------------------------------------- special functions
 
     def panel_of(self, tag: int, op: SfuOp, x: Block, x_units: int, rows: int, cols: int, *, load_tag: int = 0,
-                 modulate: Vector | None = None, fp16: bool = False, eps: float = 0.0) -> Panel:
+                 modulate: Vector | None = None, fp16: bool = False, eps: float = 0.0, count: Count | None = None) -> Panel:
         """Normalise, activate or only quantise rows of vbuf into a new abuf panel."""
         step = rows | 1
         block = self.a.alloc(ceil_div(cols, 8 if fp16 else 16) * step)
@@ -281,13 +332,14 @@ class Lowering:
         affine, entry = self.entries(load_tag, modulate) if modulate else (None, 0)
         imm = {"imm0": bits(1 / cols), "imm1": bits(eps)} if op == SfuOp.LAYERNORM else {}
         self.program.emit(
-            Opcode.SFU, tag, [(x, None)] + ([(affine, None)] if affine else []),
+            Opcode.SFU, tag, [(x, None)] + ([(affine, None)] if affine else []) + ([count.access] if count else []),
             [(block, None)] + ([(scale, None)] if scale else []), op=int(op), out_fp16=int(fp16),
             affine=int(affine is not None), rows=rows, cols=cols, x_base=x.base, x_step=x_units, dst=int(Buffer.A),
-            d_base=block.base, d_row=1, d_unit=step, pbuf_base=entry, rbuf_base=scale.base if scale else 0, **imm)
+            d_base=block.base, d_row=1, d_unit=step, pbuf_base=entry, rbuf_base=scale.base if scale else 0, **imm,
+            **(count.fields if count else {}))
         if affine:
             self.done(modulate, affine)
-        return Panel(block, step, rows, scale)
+        return Panel(block, step, rows, scale, count)
 
     def free_panel(self, a: Panel) -> None:
         """Give back a panel and its scales."""
@@ -296,15 +348,16 @@ class Lowering:
             self.r.free(a.scale)
 
     def residual(self, tag: int, x: Block, y: Block, rows: int, *, load_tag: int = 0, gate: Vector | None = None,
-                 y_base: int | None = None, y_step: int | None = None) -> None:
-        """x + gate * y, row by row, in the place of x."""
+                 x_row: int = 0, y_base: int | None = None, y_step: int | None = None) -> None:
+        """x + gate * y, row by row from row `x_row` of x on, in the place of x."""
         units = self.x_units
+        base = x.base + x_row * units
         block, entry = self.entries(load_tag, gate) if gate else (None, 0)
         self.program.emit(
             Opcode.SFU, tag, [(x, None), (y, None)] + ([(block, None)] if block else []), [(x, None)],
-            op=int(SfuOp.RESIDUAL), affine=int(block is not None), rows=rows, cols=self.dims.hidden, x_base=x.base,
+            op=int(SfuOp.RESIDUAL), affine=int(block is not None), rows=rows, cols=self.dims.hidden, x_base=base,
             x_step=units, y_base=y.base if y_base is None else y_base, y_step=units if y_step is None else y_step,
-            dst=int(Buffer.V), d_base=x.base, d_row=units, d_unit=1, pbuf_base=entry)
+            dst=int(Buffer.V), d_base=base, d_row=units, d_unit=1, pbuf_base=entry)
         if block:
             self.done(gate, block)
 
@@ -350,3 +403,24 @@ class Lowering:
             return [((p, p + 1), (f, min(f + rows, d.frames))) for p in range(d.positions) for f in starts]
         count = rows // d.frames
         return [((p, min(p + count, d.positions)), (0, d.frames)) for p in range(0, d.positions, count)]
+
+    def sparse_tiles(self, rows: int, temporal: bool, lines: int, frames: int) -> list[Part]:
+        """Tiles of about `rows` rows that hold whole windows of `lines` lines of the token grid (0: of one token) and `frames`
+        frames: whole positions with all of their frames, or frame after frame, as many frames as fit."""
+        d = self.dims
+        step = max(1, lines * d.grid)  # positions
+        if temporal:
+            count = max(step, rows // d.frames // step * step)
+            self._windows_fit(count * d.frames, lines, d.frames)
+            return [((p, min(p + count, d.positions)), (0, d.frames)) for p in range(0, d.positions, count)]
+        if d.positions <= rows:
+            group = max(frames, rows // d.positions // frames * frames)
+            self._windows_fit(min(group, d.frames) * d.positions, lines, frames)
+            return [((0, d.positions), (f, min(f + group, d.frames))) for f in range(0, d.frames, group)]
+        count = max(step, rows // step * step)
+        self._windows_fit(count * frames, lines, frames)
+        return [((p, min(p + count, d.positions)), (f, f + 1)) for f in range(d.frames) for p in range(0, d.positions, count)]
+
+    def _windows_fit(self, rows: int, lines: int, frames: int) -> None:
+        if rows > MAX_LIST_ROWS:
+            raise CompileError(f"windows of {lines} lines and {frames} frames need tiles of {rows} rows, {MAX_LIST_ROWS} at most")

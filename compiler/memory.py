@@ -275,6 +275,13 @@ class Tensor(Tracked):
             raise ValueError(f"{self.region.name}: part {part} is not one transfer")
         return first, np_ * nf, step * self.stride
 
+    def runs(self, part: Part, by_frame: bool) -> list[tuple[int, int, int]]:
+        """`rows` of a part as transfers. `by_frame`: its rows are wanted frame after frame, each with all of its positions."""
+        (p0, p1), (f0, f1) = part
+        if not by_frame or f1 - f0 == 1 or self.order == "fp":
+            return [self.rows(part)]
+        return [self.rows(((p0, p1), (f, f + 1))) for f in range(f0, f1)]
+
     def view(self, memory: np.ndarray, base: int) -> np.ndarray:
         """This tensor inside a memory image that starts at address `base`: float16 [positions, frames, units * 8]."""
         start = self.region.base - base

@@ -20,6 +20,7 @@ from compiler.layers import (Modulation, final_phase, mlp_phase, output_phase, p
 from compiler.lower import Lowering
 from compiler.memory import HBM_BYTES, HbmMap, Region, Tensor, ceil_div, round_up
 from compiler.program import Assembled, Op
+from compiler.sparsity import IN_PLACE, REGIONS, CacheLayout, Policies, Sparse
 from models.config import Config
 from models.isa import Buffer, Opcode, SfuOp
 
@@ -88,8 +89,10 @@ def all_blocks(dims: Dims) -> list[Block]:
 class _Layout:
     """Regions and tensors: first what the program writes, then inputs; weights and program follow as they come."""
 
-    def __init__(self, low: Lowering, blocks: list[Block], whole: bool) -> None:
-        self.low, d = low, low.dims
+    def __init__(self, low: Lowering, blocks: list[Block], whole: bool, policies: Policies,
+                 branch: tuple[int, int] = (0, 1)) -> None:
+        self.low, self.policies, d = low, policies, low.dims
+        self.branch, branches = branch
         self.tensors: dict[str, list[Tensor]] = {}
         self.inputs: dict[str, Region] = {}
         kinds = {kind for kind, _ in blocks}
@@ -101,15 +104,18 @@ class _Layout:
             self.text_group, self.text_rows, self.text_tight = spatial_sizes(low, low.captions, d.positions)
             for prefix, group in (("spatial", self.group), ("cross", self.text_group)):
                 wide[prefix] = (h // group, group)
-            for name in ("spatial.q", "spatial.k", "spatial.v", "cross.q"):
-                self._planes(name, h, d.positions, d.frames, hu, hs, "fp")
+            for prefix, region, names in (("spatial", "qkv", "qkv"), ("cross", "cross_q", "q")):
+                for own in self._owners(blocks, "spatial", prefix, region, branches):
+                    for name in names:
+                        self._planes(f"{own}.{name}", h, d.positions, d.frames, hu, hs, "fp")
             for name in ("cross.k", "cross.v"):
                 self._planes(name, h, low.captions, 1, hu, hs, "pf")
         if "temporal" in kinds:
             self.count, self.temporal_tight = temporal_sizes(low)
             wide["temporal"] = (1, h)
-            for name in ("temporal.q", "temporal.k", "temporal.v"):
-                self._planes(name, h, d.positions, d.frames, hu, hs, "pf")
+            for own in self._owners(blocks, "temporal", "temporal", "qkv", branches):
+                for name in "qkv":
+                    self._planes(f"{own}.{name}", h, d.positions, d.frames, hu, hs, "pf")
         for prefix, (planes, group) in wide.items():
             self._planes(f"{prefix}.o", planes, d.positions, d.frames, group * hu, round_up(group * hu * 16, 32),
                          "pf" if prefix == "temporal" else "fp")
@@ -118,6 +124,12 @@ class _Layout:
         if whole:
             out = ceil_div(d.patch ** 2 * d.out_channels, 8)
             self._planes("out", 1, d.positions, d.frames, out, round_up(16 * out, 32), "pf")
+        self.caches = CacheLayout(low.hbm, policies, d.positions, d.frames)
+        for number in range(branches):
+            for kind, layer in blocks:
+                for region in REGIONS[kind]:
+                    self._sparse(number, kind, layer, region)
+        self.tensors |= self.caches.tensors
         spare = low.hbm.alloc("spare", 64, "spare")
         self._input("mod", (4 * len(blocks) + int(whole)) * 64 * low.x_units)
         self._input("text", low.captions * low.x_stride)
@@ -146,7 +158,7 @@ class _Layout:
     def _spare(self, region: Region) -> None:
         """Harmless instructions that only carry waits beyond the third (compiler/program.py)."""
         low = self.low
-        a, b, v = low.a.alloc(1).base, low.b.alloc(1).base, low.v.alloc(1).base
+        a, b, v, e = (pool.alloc(1).base for pool in (low.a, low.b, low.v, low.m))
         low.program.spare = {
             Opcode.LOAD: {"hbm_addr": region.base, "rows": 1, "row_units": 1, "buffer": int(Buffer.A), "base": a,
                           "unit_step": 1},
@@ -155,50 +167,82 @@ class _Layout:
             Opcode.GEMM: {"precision": 1, "m": 1, "n": 1, "k": 1, "batch": 1, "a_base": a, "b_base": b, "o_base": v},
             Opcode.SFU: {"op": int(SfuOp.QUANT), "out_fp16": 1, "rows": 1, "cols": 8, "x_base": v, "dst": int(Buffer.A),
                          "d_base": a},
+            Opcode.SU: {"rows": 1, "cols": 1, "x_base": v, "n1": 1, "n2": 1, "w0": 1, "w1": 1, "w2": 1, "list_base": e,
+                        "map_base": e, "write_base": e},
+            Opcode.RU: {"rows": 1, "units": 1, "y_base": v, "d_base": v, "map_base": e},
         }
 
-    def planes(self, prefix: str, group: int, tight: bool) -> Planes:
-        """Planes of one attention."""
-        return Planes(*(self.tensors[f"{prefix}.{name}"] for name in "qkvo"), group, tight)
+    def _keeps(self, kind: str, layer: int, region: str) -> bool:
+        """Whether the planes of a block must outlive it."""
+        policy = self.policies.get((kind, layer, region))
+        return policy is not None and policy.ages and region in IN_PLACE
+
+    def _owners(self, blocks: list[Block], kind: str, prefix: str, region: str, branches: int) -> list[str]:
+        """Prefixes of planes: one that the blocks share, and one of each block and branch that keeps its own."""
+        layers = [layer for k, layer in blocks if k == kind]
+        own = [layer for layer in layers if self._keeps(kind, layer, region)]
+        return [prefix] * (len(own) < len(layers)) + [f"{prefix}.{layer}.{b}" for b in range(branches) for layer in own]
+
+    def planes(self, kind: str, layer: int, prefix: str, region: str, group: int, tight: bool) -> Planes:
+        """Planes of one attention; the caption's K and V and the results are shared by all blocks."""
+        own = f"{prefix}.{layer}.{self.branch}" if self._keeps(kind, layer, region) else prefix
+        q, k, v = (self.tensors.get(f"{own}.{name}") or self.tensors[f"{prefix}.{name}"] for name in "qkv")
+        return Planes(q, k, v, self.tensors[f"{prefix}.o"], group, tight)
+
+    def sparse(self, kind: str, layer: int, region: str) -> Sparse | None:
+        """Policy and caches of a region; None where every row is computed and nothing kept."""
+        return self._sparse(self.branch, kind, layer, region)
+
+    def _sparse(self, branch: int, kind: str, layer: int, region: str) -> Sparse | None:
+        policy = self.policies.get((kind, layer, region))
+        if policy is None or not policy.active:
+            return None
+        low = self.low
+        units = low.dims.heads * low.head_units if region in ("out", "cross_out") else low.x_units
+        return Sparse(policy, self.caches.of(branch, kind, layer, region, policy, units, low.x_units))
 
 
 def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_frames: bool) -> None:
     """All phases of one block."""
     d, name, stem, x = low.dims, f"{kind}.{layer}", f"{STEM[kind]}.{layer}", lay.x
     vector = 64 * low.x_units
+    sparse = {region: lay.sparse(kind, layer, region) for region in REGIONS[kind]}
     mod = Modulation(*(lay.inputs["mod"].base + (4 * index + i) * vector for i in range(4)))
     if kind == "spatial":
-        text = lay.planes("cross", lay.text_group, lay.text_tight)
+        text = lay.planes(kind, layer, "cross", "cross_q", lay.text_group, lay.text_tight)
         text_phase(low, name, stem, lay.inputs["text"].base, low.x_stride, text.k, text.v)
-        planes = lay.planes("spatial", lay.group, lay.tight)
-        qkv_phase(low, name, stem, x, planes, mod, False)
+        planes = lay.planes(kind, layer, "spatial", "qkv", lay.group, lay.tight)
+        qkv_phase(low, name, stem, x, planes, mod, False, sparse["qkv"])
         tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
         tiles = low.spatial_tiles(lay.rows)
         frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
         spatial_attention(low, tags, planes, frames)
-        output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False)
-        query_phase(low, name, stem, x, text.q)
+        output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False, sparse["out"])
+        query_phase(low, name, stem, x, text.q, sparse["cross_q"])
         tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
         spatial_attention(low, tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
-        output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False)
-        mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None)
+        output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False, sparse["cross_out"])
+        mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None,
+                  sparse["mlp"])
         return
-    planes = lay.planes("temporal", d.heads, lay.temporal_tight)
-    qkv_phase(low, name, stem, x, planes, mod, True)
+    planes = lay.planes(kind, layer, "temporal", "qkv", d.heads, lay.temporal_tight)
+    qkv_phase(low, name, stem, x, planes, mod, True, sparse["qkv"])
     tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
     temporal_attention(low, tags, planes, low.temporal_tiles(lay.count * d.frames))
-    output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True)
-    mlp_phase(low, name, stem, x, mod, True)
+    output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True, sparse["out"])
+    mlp_phase(low, name, stem, x, mod, True, sparse=sparse["mlp"])
 
 
 def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks: list[Block] | None = None, *,
-                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None) -> Compiled:
+                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None,
+                   policies: Policies | None = None, branch: tuple[int, int] = (0, 1)) -> Compiled:
     """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
     velocity.
 
     The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there each tile lies in
     one frame,
-    so the addend is one row). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image;
+    so the addend is one row). `policies` name the regions that are sparse at this step or keep caches for one that will
+    be (compiler/sparsity.py); `branch` = (this branch of the guidance, branches): each has its own caches. HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image;
     without it the image is kept in memory.
     """
     if captions < 1:
@@ -212,7 +256,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     for name in host_tensors(d):
         checkpoint.get(name)  # a defect there would otherwise show only when the host prepares a run
     low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), weights)
-    lay = _Layout(low, blocks, whole)
+    lay = _Layout(low, blocks, whole, policies or {}, branch)
     if whole:
         patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), lay.x)
     for index, (kind, layer) in enumerate(blocks):
@@ -224,6 +268,15 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     low.image.close()
     assembled = low.program.assemble()
     region = low.hbm.alloc("program", assembled.code.size, "program")
-    peak = {pool.name: pool.peak for pool in (low.a, low.b, low.v, low.p, low.r)}
+    peak = {pool.name: pool.peak for pool in (low.a, low.b, low.v, low.p, low.r, low.m)}
     return Compiled(config, d, captions, blocks, whole, low.hbm, region, assembled, low.program.ops, low.image.parts,
                     low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, peak)
+
+
+def cache_bytes(checkpoint: Checkpoint, config: Config, captions: int, policies: Policies, branches: int = 1) -> int:
+    """HBM that activations and caches of the whole denoiser take, without weights and program; raises CompileError when that
+    alone is more than there is. No program is compiled."""
+    low = Lowering(checkpoint, config, captions, HbmMap(0))
+    blocks = all_blocks(checkpoint.dims)
+    _Layout(low, blocks, True, policies, (0, branches))
+    return low.hbm.end - low.hbm.base

@@ -30,8 +30,8 @@ Access = tuple[Tracked, Part]
 
 @dataclass
 class Op:
-    """One operation of the report: `kind` linear | attention | special | transfer; sizes of the algorithm, not
-    padded."""
+    """One operation of the report: `kind` linear | attention | special | sparsity | transfer; sizes of the algorithm, not
+    padded. `region` names the region whose kept rows it computes, if they are fewer than m."""
 
     name: str
     kind: str
@@ -41,6 +41,7 @@ class Op:
     batch: int = 1
     precision: str = "fp16"
     block: str = ""
+    region: str = ""
 
     @property
     def macs(self) -> int:
@@ -99,7 +100,10 @@ class Program:
         return len(self.ops) - 1
 
     def emit(self, opcode: Opcode, tag: int, reads: Iterable[Access], writes: Iterable[Access], **fields: int) -> int:
-        """Append one instruction with what it reads and writes."""
+        """Append one instruction with what it reads and writes.
+
+        `expected` among the fields is an estimate of the rows of an instruction whose bound only the data knows; costs use it.
+        """
         index, deps = len(self.opcode), set()
         for tracked, part in reads:
             deps |= tracked.read(part, index)
@@ -163,7 +167,7 @@ class Program:
         kinds = np.array([int(o) for o in opcodes], np.int64)
         for opcode in set(opcodes):
             rows = np.flatnonzero(kinds == int(opcode))
-            names = [f.name for f in PAYLOAD[opcode]] + ["tag"]
+            names = [f.name for f in PAYLOAD[opcode]] + ["tag", "count"]
             columns = {name: np.array([fields[r].get(name, 0) for r in rows], np.int64) for name in names}
             for number in range(NUM_WAITS):
                 columns[f"wait{number}_sem"] = wait[rows, number, 0]
