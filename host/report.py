@@ -8,7 +8,7 @@ to the whole run. Special functions and transfers list the cycles in which their
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from models.config import Config
 from models.isa import Unit
 
 Event = tuple[int, int, str, int]  # cycle, unit, "start" | "done", tag
-COLOURS = {"linear": "#1f77b4", "attention": "#d62728", "special": "#2ca02c", "transfer": "#9467bd"}
+COLOURS = {"linear": "#1f77b4", "attention": "#d62728", "special": "#2ca02c", "sparsity": "#ff7f0e", "transfer": "#9467bd"}
 
 
 def peak(op: Op, config: Config) -> int:
@@ -56,7 +56,7 @@ def operation_cycles(spans: dict[Unit, list[tuple[int, int, int]]], cycles: int,
         end = cycles if position == len(spans[Unit.MPU]) - 1 else done
         out[tag] += end - before
         before = end
-    for unit in (Unit.LOAD, Unit.STORE, Unit.SFU):
+    for unit in set(Unit) - {Unit.MPU}:
         reached: dict[int, int] = {}
         for start, done, tag in spans[unit]:
             out[tag] += max(0, done - max(start, reached.get(tag, 0)))
@@ -64,14 +64,21 @@ def operation_cycles(spans: dict[Unit, list[tuple[int, int, int]]], cycles: int,
     return out
 
 
-def _rows(ops: Sequence[Op], cycles: np.ndarray, assembled: Assembled, config: Config) -> list[dict[str, object]]:
+def executed(ops: Sequence[Op], shares: Mapping[str, float]) -> list[int]:
+    """MACs of each operation that are computed, with the shares of kept rows by region."""
+    return [round(op.macs * shares.get(op.region, 1.0)) for op in ops]
+
+
+def _rows(ops: Sequence[Op], cycles: np.ndarray, assembled: Assembled, config: Config,
+          macs: Sequence[int]) -> list[dict[str, object]]:
     moved = np.bincount(assembled.tag, assembled.moved, len(ops)).astype(np.int64)
     rows = []
     for index, op in enumerate(ops):
         used = int(cycles[index])
         row = {"name": op.name, "block": op.block, "kind": op.kind, "m": op.m, "n": op.n, "k": op.k, "batch": op.batch,
-               "precision": op.precision, "cycles": used, "macs": op.macs, "bytes": int(moved[index]),
-               "utilisation": round(op.macs / (used * peak(op, config)), 4) if op.macs and used else 0.0}
+               "precision": op.precision, "cycles": used, "macs": macs[index],
+               "bytes": int(moved[index]),
+               "utilisation": round(macs[index] / (used * peak(op, config)), 4) if macs[index] and used else 0.0}
         rows.append(row)
     return rows
 
@@ -79,19 +86,20 @@ def _rows(ops: Sequence[Op], cycles: np.ndarray, assembled: Assembled, config: C
 def _sum(rows: list[dict[str, object]], kind: str, ops: Sequence[Op], config: Config) -> dict[str, object]:
     mine = [(r, o) for r, o in zip(rows, ops) if r["kind"] == kind]
     cycles = sum(r["cycles"] for r, _ in mine)
-    ideal = sum(o.macs / peak(o, config) for _, o in mine)
+    ideal = sum(r["macs"] / peak(o, config) for r, o in mine)
     return {"macs": sum(r["macs"] for r, _ in mine), "cycles": cycles,
             "utilisation": round(ideal / cycles, 4) if cycles else 0.0}
 
 
-def build(config: Config, ops: Sequence[Op], assembled: Assembled, trace: list[Event],
-          cycles: int) -> dict[str, object]:
-    """The part of the report that follows from a program and its trace."""
-    rows = _rows(ops, operation_cycles(intervals(trace), cycles, len(ops)), assembled, config)
-    ideal = sum(op.macs / peak(op, config) for op in ops)
+def build(config: Config, ops: Sequence[Op], assembled: Assembled, trace: list[Event], cycles: int,
+          shares: Mapping[str, float] | None = None) -> dict[str, object]:
+    """The part of the report that follows from a program and its trace; `shares` of kept rows by region."""
+    macs = executed(ops, shares or {})
+    rows = _rows(ops, operation_cycles(intervals(trace), cycles, len(ops)), assembled, config, macs)
+    ideal = sum(m / peak(op, config) for m, op in zip(macs, ops))
     linear, attention = (_sum(rows, kind, ops, config) for kind in ("linear", "attention"))
     return {
-        "cycles": cycles, "macs": sum(op.macs for op in ops), "peak_macs_per_cycle": config.int8_macs,
+        "cycles": cycles, "macs": sum(macs), "peak_macs_per_cycle": config.int8_macs,
         "mac_utilisation": round(ideal / cycles, 4) if cycles else 0.0, "linear_utilisation": linear["utilisation"],
         "attention_utilisation": attention["utilisation"], "linear": linear, "attention": attention,
         "bytes_moved": int(assembled.moved.sum()),
@@ -178,3 +186,63 @@ def write_json(path: Path, report: dict[str, object]) -> None:
     """The report as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def kept_shares(ops: Sequence[Op], decisions: Sequence[tuple[int, int, int]]) -> dict[str, float]:
+    """Shares of kept rows by region."""
+    rows: dict[str, list[int]] = {}
+    for tag, total, kept in decisions:
+        entry = rows.setdefault(ops[tag].region, [0, 0])
+        entry[0] += total
+        entry[1] += kept
+    return {region: kept / total for region, (total, kept) in rows.items()}
+
+
+def sparsity(config: Config, ops: Sequence[Op], decisions: Sequence[tuple[int, int, int]], cycles: int,
+             dense_cycles: int) -> dict[str, object]:
+    """What a sparse step saved: kept rows by region, MACs, cycles against the same step computed densely.
+
+    `ideal_speedup` is the ratio of the cycles that the MACs take at peak, `efficiency` the part of it that was reached.
+    """
+    regions: dict[str, dict[str, object]] = {}
+    for tag, rows, kept in decisions:
+        entry = regions.setdefault(ops[tag].region, {"rows": 0, "kept": 0, "tiles": []})
+        entry["rows"] += rows
+        entry["kept"] += kept
+        entry["tiles"].append(kept)
+    shares = kept_shares(ops, decisions)
+    done = executed(ops, shares)
+    for op, macs in zip(ops, done):
+        if op.region in regions:
+            entry = regions[op.region]
+            entry["macs_dense"] = entry.get("macs_dense", 0) + op.macs
+            entry["macs"] = entry.get("macs", 0) + macs
+    at_peak = [sum(m / peak(op, config) for m, op in zip(macs, ops)) for macs in ([op.macs for op in ops], done)]
+    dense, total = sum(op.macs for op in ops), sum(done)
+    return {"regions": regions, "shares": shares, "macs_dense": dense, "macs": total, "mac_reduction": round(dense / total, 4),
+            "cycles_dense": dense_cycles, "cycles": cycles, "speedup": round(dense_cycles / cycles, 4),
+            "ideal_speedup": round(at_peak[0] / at_peak[1], 4),
+            "efficiency": round(dense_cycles / cycles / (at_peak[0] / at_peak[1]), 4)}
+
+
+def print_sparse(console: Console, report: dict[str, object]) -> None:
+    """The tables of a sparse step."""
+    part = report["sparsity"]
+    table = Table(title="kept rows by region")
+    for name in ("region", "rows", "kept", "share", "kept by tile", "MACs dense", "MACs"):
+        table.add_column(name, justify="left" if name == "region" else "right")
+    for name, entry in part["regions"].items():
+        tiles = entry["tiles"]
+        table.add_row(name, f"{entry['rows']:,}", f"{entry['kept']:,}", f"{entry['kept'] / entry['rows']:.1%}",
+                      f"{min(tiles)} to {max(tiles)}", f"{entry['macs_dense']:,}", f"{entry['macs']:,}")
+    console.print(table)
+    totals = Table(show_header=False, title="sparse against dense")
+    totals.add_column("what")
+    totals.add_column("value", justify="right")
+    for row in (("MACs saved", f"{1 - part['macs'] / part['macs_dense']:.1%}"),
+                ("MACs dense / computed", f"{part['mac_reduction']:.2f}"),
+                ("cycles dense", f"{part['cycles_dense']:,}"), ("cycles sparse", f"{part['cycles']:,}"),
+                ("speed-up", f"{part['speedup']:.2f}"), ("speed-up of the MACs at peak", f"{part['ideal_speedup']:.2f}"),
+                ("speed-up over ideal", f"{part['efficiency']:.1%}")):
+        totals.add_row(*row)
+    console.print(totals)

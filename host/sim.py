@@ -1,6 +1,6 @@
 """`make sim`: real video tokens through real DiT blocks on the RTL, every bit compared with the model.
 
-    python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--model-only]
+    python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--sparse] [--model-only]
 
 Compiles a layer's spatial and temporal block (or the whole denoiser) at the model's true size, runs the program on the
 simulated core and on models/core.py, compares the two memories over everything that the program writes, and reports.
@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,14 +91,13 @@ def model_arguments(compiled: Compiled, memory: np.ndarray) -> tuple:
 
 
 def run_model(config: configs.Config, memory: np.ndarray, base: int, length: int, windows: Windows,
-              origin: int) -> tuple[np.ndarray, float]:
-    """A program on models/core.py: the memory afterwards and the seconds it took. Runs in a process of its own beside
-    the RTL."""
+              origin: int) -> tuple[core.Result, float]:
+    """A program on models/core.py: its result and the seconds it took. Runs in a process of its own beside the RTL."""
     began = time.monotonic()
     result = core.run(config, memory, base, length, windows, origin=origin)
     if result.cause != Cause.NONE:
         raise SimError(f"the model stopped with {result.cause.name} at instruction {result.index}")
-    return result.memory, time.monotonic() - began
+    return replace(result, program=[]), time.monotonic() - began
 
 
 def run_rtl(compiled: Compiled, memory: np.ndarray) -> object:
@@ -150,45 +151,87 @@ def cosines(job: Job, memory: np.ndarray) -> dict[str, float]:
     return out
 
 
+@contextmanager
+def stage(progress: Progress, text: str) -> Iterator[None]:
+    """A line of the progress display."""
+    task = progress.add_task(text, total=1)
+    yield
+    progress.update(task, completed=1)
+
+
+@dataclass
+class Execution:
+    """A program on the RTL (None with --model-only) and on the model, and the times that took."""
+
+    rtl: object | None
+    model: core.Result
+    rtl_seconds: float
+    model_seconds: float
+
+    @property
+    def memory(self) -> np.ndarray:
+        """The memory afterwards: the RTL's, if it ran."""
+        return self.rtl.memory if self.rtl else self.model.memory
+
+
+def execute(compiled: Compiled, memory: np.ndarray, progress: Progress, pool: ProcessPoolExecutor, with_rtl: bool,
+            name: str = "") -> Execution:
+    """Run a program on the model in another process and, if asked for, on the RTL meanwhile."""
+    model_task = progress.add_task(f"model{name}: {compiled.instructions:,} instructions", total=1)
+    future = pool.submit(run_model, *model_arguments(compiled, memory))
+    future.add_done_callback(lambda _: progress.update(model_task, completed=1))
+    rtl, seconds = None, 0.0
+    if with_rtl:
+        with stage(progress, f"RTL{name}: about {compiled.assembled.estimate:,} cycles (the first run builds it)"):
+            began = time.monotonic()
+            rtl = run_rtl(compiled, memory)
+            seconds = time.monotonic() - began
+    result, model_seconds = future.result()
+    return Execution(rtl, result, seconds, model_seconds)
+
+
+def summary(compiled: Compiled, run: Execution, shares: Mapping[str, float] | None = None) -> tuple[dict[str, object], list]:
+    """The part of the report that follows from an execution, and its trace."""
+    rtl = run.rtl
+    trace = numbered(rtl.trace) if rtl else report.estimated_trace(compiled.assembled)
+    cycles = int(rtl.cycles) if rtl else compiled.assembled.estimate
+    words, wrong = compare(compiled, run.model.memory, rtl.memory) if rtl else (0, {})
+    out = {"rtl": rtl is not None, "bit_exact": bool(rtl) and not wrong, "words_compared": words,
+           "mismatches": sum(wrong.values()), "mismatching_regions": wrong}
+    out |= report.build(compiled.config, compiled.ops, compiled.assembled, trace, cycles, shares)
+    out["counters"] = dict(getattr(rtl, "counters", None) or {})
+    out["sim_cycles_per_second"] = round(cycles / rtl.wall_seconds) if rtl else 0
+    out["build_seconds"] = round(run.rtl_seconds - rtl.wall_seconds, 2) if rtl else 0.0
+    out["model_seconds"] = round(run.model_seconds, 2)
+    return out, trace
+
+
+COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+
+
 def simulate(args: argparse.Namespace, console: Console) -> dict[str, object]:
     """The whole run; returns the report."""
     began = time.monotonic()
     data = workload.load()
     clip = args.clip or data.clips[0]
     diffusion_time = data.times[len(data.times) // 2 - 1] if args.time is None else args.time
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=False) as progress, ProcessPoolExecutor(1) as pool:
-        task = progress.add_task("compile, inputs, FP32 reference", total=1)
-        job = prepare(args.config, args.blocks, clip, diffusion_time, data)
-        progress.update(task, completed=1)
-        compiled = job.compiled
-        model_task = progress.add_task(f"model: {compiled.instructions:,} instructions", total=1)
-        future = pool.submit(run_model, *model_arguments(compiled, job.memory))
-        future.add_done_callback(lambda _: progress.update(model_task, completed=1))
-        rtl, rtl_seconds = None, 0.0
-        if not args.model_only:
-            task = progress.add_task(f"RTL: about {compiled.assembled.estimate:,} cycles (the first run builds it)",
-                                     total=1)
-            rtl_began = time.monotonic()
-            rtl = run_rtl(compiled, job.memory)
-            rtl_seconds = time.monotonic() - rtl_began
-            progress.update(task, completed=1)
-        expected, model_seconds = future.result()
-    trace = numbered(rtl.trace) if rtl else report.estimated_trace(compiled.assembled)
-    cycles = int(rtl.cycles) if rtl else compiled.assembled.estimate
-    words, wrong = compare(compiled, expected, rtl.memory) if rtl else (0, {})
     blocks = "all blocks" if args.blocks == "all" else f"spatial and temporal block {args.blocks}"
-    out = {"config": args.config, "clip": clip, "time": diffusion_time, "blocks": blocks, "rtl": rtl is not None,
-           "bit_exact": bool(rtl) and not wrong, "words_compared": words, "mismatches": sum(wrong.values()),
-           "mismatching_regions": wrong}
-    out |= report.build(compiled.config, compiled.ops, compiled.assembled, trace, cycles)
-    out["cosine"] = cosines(job, rtl.memory if rtl else expected)
-    out["counters"] = dict(getattr(rtl, "counters", None) or {})
-    out["sim_cycles_per_second"] = round(cycles / rtl.wall_seconds) if rtl else 0
-    out["build_seconds"] = round(rtl_seconds - rtl.wall_seconds, 2) if rtl else 0.0
-    out["model_seconds"] = round(model_seconds, 2)
+    out = {"config": args.config, "clip": clip, "time": diffusion_time, "blocks": blocks}
+    with Progress(*COLUMNS, console=console, transient=False) as progress, ProcessPoolExecutor(1) as pool:
+        if args.sparse:
+            from host.sparse import simulate_sparse
+            part, compiled, trace = simulate_sparse(args, clip, diffusion_time, data, progress, pool)
+        else:
+            with stage(progress, "compile, inputs, FP32 reference"):
+                job = prepare(args.config, args.blocks, clip, diffusion_time, data)
+            compiled = job.compiled
+            run = execute(compiled, job.memory, progress, pool, not args.model_only)
+            part, trace = summary(compiled, run)
+            part["cosine"] = cosines(job, run.memory)
+    out |= part
     out["wall_seconds"] = round(time.monotonic() - began, 2)
-    report.timeline(args.out / "timeline.png", compiled.ops, trace, cycles, f"{args.config}, {blocks}, clip {clip}")
+    title = f"{args.config}, {blocks}, clip {clip}" + (", sparse" if args.sparse else "")
+    report.timeline(args.out / "timeline.png", compiled.ops, trace, out["cycles"], title)
     report.write_json(args.out / "sim.json", out)
     return out
 
@@ -200,6 +243,8 @@ def main() -> int:
     parser.add_argument("--blocks", default="0", help="layer whose spatial and temporal block run, or all")
     parser.add_argument("--clip", help="clip of workloads/data (default: the one that training never saw)")
     parser.add_argument("--time", type=float, help="diffusion time of the inputs, 0 to 1")
+    parser.add_argument("--sparse", action="store_true", help="one step with sparse rows beside the dense one")
+    parser.add_argument("--policies", type=Path, help="policies of the sparse regions (default: the calibrated ones)")
     parser.add_argument("--model-only", action="store_true",
                         help="no RTL: the model, and the compiler's estimate of cycles")
     parser.add_argument("--out", type=Path, default=REPORTS, help="directory of sim.json and timeline.png")
@@ -208,11 +253,15 @@ def main() -> int:
     try:
         if args.blocks != "all" and not args.blocks.isdecimal():
             raise SimError(f"--blocks {args.blocks}: a layer number or all")
+        if args.sparse and args.blocks == "all":
+            raise SimError("--sparse runs the blocks of one layer: --blocks k")
         out = simulate(args, console)
     except (RuntimeError, CompileError, configs.ConfigError, FileNotFoundError, KeyError) as error:
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 2
     report.print_report(console, out)
+    if args.sparse:
+        report.print_sparse(console, out)
     console.print(f"report: {args.out / 'sim.json'}, timeline: {args.out / 'timeline.png'}")
     for name, count in out["mismatching_regions"].items():
         console.print(f"[red]mismatch: {count:,} words of {name}[/red]")

@@ -1,0 +1,135 @@
+"""`make sim SPARSE=1`: the blocks of a layer at one denoising step with sparse rows, on the RTL, against the same step computed densely.
+
+A sparse step needs a past. The tokens of neighbouring steps of a sampler lie on the straight path between a real clip's
+latents and their noise. The first of `WARM` steps fills the caches, the others are sparse with the policies of the file for
+each of them, on models/core.py; so the ages of the rows differ, and the
+shares of kept rows are known from the step before. The step that is measured then runs on the RTL and on the
+model: every word that it writes, caches and ages included, is compared. The dense program of that step runs on the RTL too,
+for its cycles.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from compiler import inputs as host_inputs
+from compiler import policies as policy_file
+from compiler.checkpoint import Dims, SafetensorsCheckpoint
+from compiler.errors import CompileError
+from compiler.model import Compiled, compile_blocks, pair
+from compiler.sparsity import Policies
+from host import report
+from host.sim import HBM_BASE, cosine, execute, model_arguments, run_model, stage, summary
+from models import config as configs
+from workloads import inputs as workload
+from workloads import latte
+from workloads.functional import times as sampling_times
+
+STEPS = 50  # of the sampler whose neighbouring steps are taken
+WARM = 8  # steps before the measured one
+POLICY_FILE = Path(__file__).resolve().parent.parent / "workloads" / "data" / "sparsity_adaptive.json"
+
+
+@dataclass
+class Trajectory:
+    """Real tokens along the straight path from a clip to its noise, for one layer."""
+
+    model: latte.Model
+    checkpoint: SafetensorsCheckpoint
+    clean: np.ndarray
+    noise: np.ndarray
+    caption: np.ndarray
+    layer: int
+
+    def write(self, compiled: Compiled, memory: np.ndarray, time: float) -> None:
+        """Tokens and conditions at a diffusion time into a memory image."""
+        latents = (np.float32(1 - time) * self.clean + np.float32(time) * self.noise).astype(np.float16)
+        embedded = latte.embed(self.model, latents, 1000 * time, self.caption)
+        x = embedded.tokens
+        for before in range(self.layer):
+            x = latte.spatial_block(self.model, before, x, embedded.adaln, embedded.caption)
+            x = latte.temporal_block(self.model, before, x, embedded.adaln)
+        host_inputs.write_conditions(compiled, self.checkpoint, memory, embedded.adaln, embedded.caption, embedded.time,
+                                     latte.temporal_positions(self.model.config))
+        host_inputs.write_tokens(compiled, memory, x)
+
+
+def load_policies(path: Path, layer: int, step: int, dims: Dims, shares: Mapping[str, float]) -> Policies:
+    """Policies of both blocks of a layer at one step, in the branch of the caption; `shares` of the kept rows by region that
+    the order of instructions may count on."""
+    every = policy_file.load(path, step, 0, dims.positions, dims.frames)
+    chosen = {key: replace(policy, density=shares.get(".".join(map(str, key)), 1.0))
+              for key, policy in every.items() if key[1] == layer}
+    if not any(policy.step or policy.window for policy in chosen.values()):
+        raise CompileError(f"{path}: every row of layer {layer} is computed at step {step}; choose another time or file")
+    return chosen
+
+
+def first_step(policies: Policies) -> Policies:
+    """The same caches, every row computed, nothing cached yet."""
+    return {key: replace(p, window=None, span=p.tiling, thr_step=None, keep=None, coef=None, first=True) for key, p in policies.items() if p.ages}
+
+
+def nearest_step(time: float) -> int:
+    """The step, not before `WARM`, whose diffusion time is closest to `time`."""
+    return max(WARM, int(np.argmin(np.abs(sampling_times(STEPS)[:-1] - time))))
+
+
+def trajectory(data: workload.Inputs, clip: str, time: float, layer: int) -> Trajectory:
+    """The path through the noised latents of a clip at `time`."""
+    clean, sample = data.latents(clip).astype(np.float32), data.sample(clip, time)
+    noise = (sample.noised.astype(np.float32) - np.float32(1 - time) * clean) / np.float32(time)
+    return Trajectory(latte.load(workload.CHECKPOINT), SafetensorsCheckpoint(workload.CHECKPOINT), clean, noise, sample.caption,
+                      layer)
+
+
+def carry(source: Compiled, before: np.ndarray, target: Compiled, memory: np.ndarray) -> None:
+    """Caches and planes after one step into the memory image of the next."""
+    regions = {r.name: r for r in target.hbm.regions}
+    for region in source.written():
+        if region.name in regions and region.name != "x":
+            start, to = region.base - source.hbm.base, regions[region.name].base - target.hbm.base
+            memory[to:to + region.size] = before[start:start + region.size]
+
+
+def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: workload.Inputs, progress: Progress,
+                    pool: ProcessPoolExecutor) -> tuple[dict[str, object], Compiled, list]:
+    """The part of the report of a sparse step, its program and its trace."""
+    config, layer = configs.load(args.config), int(args.blocks)
+    last, way = nearest_step(time), trajectory(data, clip, time, layer)
+    times = sampling_times(STEPS)
+
+    def program(policies: Policies | None, step: int) -> tuple[Compiled, np.ndarray]:
+        compiled = compile_blocks(way.checkpoint, config, len(way.caption), pair(layer), base=HBM_BASE, policies=policies)
+        memory = compiled.memory()
+        way.write(compiled, memory, float(times[step]))
+        return compiled, memory
+
+    past, shares = None, {}
+    path = args.policies or POLICY_FILE
+    for step in range(last - WARM, last + 1):
+        policies = load_policies(path, layer, step, way.checkpoint.dims, shares)
+        first = step == last - WARM
+        compiled, memory = program(first_step(policies) if first else policies, step)
+        if past:
+            carry(*past, compiled, memory)
+        if step < last:
+            with stage(progress, f"model: step {step}, {'every row' if first else 'sparse'}"):
+                result, _ = run_model(*model_arguments(compiled, memory))
+                past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
+    run = execute(compiled, memory, progress, pool, not args.model_only, f" of step {last}, sparse")
+    dense, dense_image = program(None, last)
+    whole = execute(dense, dense_image, progress, pool, not args.model_only, f" of step {last}, dense")
+    cycles = [int(r.rtl.cycles) if r.rtl else c.assembled.estimate for r, c in ((run, compiled), (whole, dense))]
+    part = report.sparsity(config, compiled.ops, run.model.decisions, *cycles)
+    part |= {"step": last, "steps": STEPS, "policies": path.name}
+    out, trace = summary(compiled, run, part["shares"])
+    tokens = [host_inputs.read(c, r.memory) for r, c in ((run, compiled), (whole, dense))]
+    return out | {"sparsity": part, "cosine": {"tokens, to the dense step": round(cosine(*tokens), 6)}}, compiled, trace
