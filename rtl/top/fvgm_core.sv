@@ -99,9 +99,6 @@ module fvgm_core #(
   localparam int unsigned PortA = 4 * ChainRows;
   localparam int unsigned PortB = fvgm_mpu_pkg::TileCols;
   localparam int unsigned PortV = fvgm_mpu_pkg::TileCols / 4;
-  localparam int unsigned BanksA = 2 ** $clog2(PortA);
-  localparam int unsigned BanksB = PortB;
-  localparam int unsigned BanksV = 8;
   localparam int unsigned UnitAddr = 20;
   localparam int unsigned AddrA = $clog2(ABufUnits);
   localparam int unsigned AddrB = $clog2(BBufUnits);
@@ -147,7 +144,6 @@ module fvgm_core #(
   logic [31:0] mpu_r_data;
   logic [PortV-1:0] mpu_v_mask;
   logic [PortV-1:0][AddrV-1:0] mpu_v_addr;
-  logic [PortV-1:0][UnitAddr-1:0] mpu_v_unit;
   logic [PortV-1:0][127:0] mpu_v_data;
 
   // sfu
@@ -477,151 +473,90 @@ module fvgm_core #(
       .wr_data_o(ru_v_data)
   );
 
-  fvgm_mbuf #(
-      .Entries(MBufEntries),
-      .ReadPorts(3)
-  ) u_mbuf (
+  fvgm_core_buffers #(
+      .ChainRows(ChainRows),
+      .ABufUnits(ABufUnits),
+      .BBufUnits(BBufUnits),
+      .VBufUnits(VBufUnits),
+      .PBufEntries(PBufEntries),
+      .RBufWords(RBufWords),
+      .MBufEntries(MBufEntries)
+  ) u_buffers (
       .clk_i,
       .rst_ni(core_rst_n),
-      .rd_valid_i(m_rd_valid),
-      .rd_addr_i(m_rd_addr),
-      .rd_data_o(m_rd_data),
-      .wr_valid_i(su_m_valid),
-      .wr_addr_i(su_m_addr),
-      .wr_data_i(su_m_data)
+      .load_wr_valid,
+      .load_wr_ready,
+      .load_wr_mask,
+      .load_wr_addr,
+      .load_wr_data,
+      .store_rd_valid,
+      .store_rd_ready,
+      .store_rd_addr,
+      .store_rd_data,
+      .mpu_a_valid,
+      .mpu_a_addr,
+      .mpu_a_data,
+      .mpu_b_valid,
+      .mpu_b_addr,
+      .mpu_b_stride,
+      .mpu_b_data,
+      .mpu_p_valid,
+      .mpu_p_addr,
+      .mpu_p_data,
+      .mpu_r_valid,
+      .mpu_r_addr,
+      .mpu_r_data,
+      .mpu_v_valid,
+      .mpu_v_ready,
+      .mpu_v_mask,
+      .mpu_v_addr,
+      .mpu_v_data,
+      .sfu_v_rd_valid,
+      .sfu_v_rd_ready,
+      .sfu_v_rd_addr,
+      .sfu_v_rd_data,
+      .sfu_p_valid,
+      .sfu_p_addr,
+      .sfu_p_data,
+      .sfu_r_valid,
+      .sfu_r_addr,
+      .sfu_r_data,
+      .sfu_a_valid,
+      .sfu_a_ready,
+      .sfu_a_addr,
+      .sfu_a_data,
+      .sfu_v_valid,
+      .sfu_v_ready,
+      .sfu_v_addr,
+      .sfu_v_data,
+      .su_v_rd_valid,
+      .su_v_rd_ready,
+      .su_v_rd_addr,
+      .su_v_rd_data,
+      .su_v_valid,
+      .su_v_ready,
+      .su_v_addr,
+      .su_v_data,
+      .su_m_valid,
+      .su_m_addr,
+      .su_m_data,
+      .ru_v_rd_valid,
+      .ru_v_rd_ready,
+      .ru_v_rd_addr,
+      .ru_v_rd_data,
+      .ru_v_valid,
+      .ru_v_ready,
+      .ru_v_mask,
+      .ru_v_addr,
+      .ru_v_data,
+      .m_rd_valid,
+      .m_rd_addr,
+      .m_rd_data
   );
 
-  // abuf: sfu writes one unit, dma two
-  logic abuf_rd_ready, bbuf_rd_ready;
-
-  fvgm_buffer #(
-      .Units(ABufUnits),
-      .Banks(BanksA),
-      .ReadUnits(PortA),
-      .ReadPorts(1),
-      .WriteUnits(2),
-      .WritePorts(2),
-      .AddrBits(UnitAddr)
-  ) u_abuf (
-      .clk_i,
-      .rst_ni(core_rst_n),
-      .rd_valid_i(mpu_a_valid),
-      .rd_ready_o(abuf_rd_ready),
-      .rd_addr_i(UnitAddr'(mpu_a_addr)),
-      .rd_stride_i(UnitAddr'(1)),
-      .rd_data_o(mpu_a_data),
-      .wr_valid_i({load_wr_valid[BufA], sfu_a_valid}),
-      .wr_ready_o({load_wr_ready[BufA], sfu_a_ready}),
-      .wr_mask_i({load_wr_mask, 2'b01}),
-      .wr_addr_i({load_wr_addr, UnitAddr'(0), sfu_a_addr}),
-      .wr_data_i({load_wr_data, 128'b0, sfu_a_data})
-  );
-
-  fvgm_buffer #(
-      .Units(BBufUnits),
-      .Banks(BanksB),
-      .ReadUnits(PortB),
-      .ReadPorts(1),
-      .WriteUnits(2),
-      .WritePorts(1),
-      .AddrBits(UnitAddr)
-  ) u_bbuf (
-      .clk_i,
-      .rst_ni(core_rst_n),
-      .rd_valid_i(mpu_b_valid),
-      .rd_ready_o(bbuf_rd_ready),
-      .rd_addr_i(UnitAddr'(mpu_b_addr)),
-      .rd_stride_i(UnitAddr'(mpu_b_stride)),
-      .rd_data_o(mpu_b_data),
-      .wr_valid_i(load_wr_valid[BufB]),
-      .wr_ready_o(load_wr_ready[BufB]),
-      .wr_mask_i(load_wr_mask),
-      .wr_addr_i(load_wr_addr),
-      .wr_data_i(load_wr_data)
-  );
-
-  // vbuf: all write ports are as wide as the mpu's
-  localparam int unsigned WriteV = PortV;
-  logic [4:0][WriteV-1:0] v_mask;
-  logic [4:0][WriteV-1:0][UnitAddr-1:0] v_addr;
-  logic [4:0][WriteV-1:0][127:0] v_data;
-
-  always_comb begin
-    for (int unsigned i = 0; i < PortV; i++) mpu_v_unit[i] = UnitAddr'(mpu_v_addr[i]);
-    v_mask = '0;
-    v_addr = '0;
-    v_data = '0;
-    v_mask[0] = mpu_v_mask;
-    v_addr[0] = mpu_v_unit;
-    v_data[0] = mpu_v_data;
-    v_mask[1][0] = 1'b1;
-    v_addr[1][0] = sfu_v_addr;
-    v_data[1][0] = sfu_v_data;
-    v_mask[2][1:0] = load_wr_mask;
-    v_addr[2][1:0] = load_wr_addr;
-    v_data[2][1:0] = load_wr_data;
-    v_mask[3][1:0] = ru_v_mask;
-    v_addr[3][1:0] = ru_v_addr;
-    v_data[3][1:0] = ru_v_data;
-    v_mask[4][0] = 1'b1;
-    v_addr[4][0] = su_v_addr;
-    v_data[4][0] = su_v_data;
-  end
-
-  fvgm_buffer #(
-      .Units(VBufUnits),
-      .Banks(BanksV),
-      .ReadUnits(2),
-      .ReadPorts(5),
-      .WriteUnits(WriteV),
-      .WritePorts(5),
-      .AddrBits(UnitAddr)
-  ) u_vbuf (
-      .clk_i,
-      .rst_ni(core_rst_n),
-      .rd_valid_i({ru_v_rd_valid, su_v_rd_valid, store_rd_valid, sfu_v_rd_valid}),
-      .rd_ready_o({ru_v_rd_ready, su_v_rd_ready, store_rd_ready, sfu_v_rd_ready}),
-      .rd_addr_i({ru_v_rd_addr, su_v_rd_addr, store_rd_addr, sfu_v_rd_addr}),
-      .rd_stride_i({5{UnitAddr'(1)}}),
-      .rd_data_o({ru_v_rd_data, su_v_rd_data, store_rd_data, sfu_v_rd_data}),
-      .wr_valid_i({su_v_valid, ru_v_valid, load_wr_valid[BufV], sfu_v_valid, mpu_v_valid}),
-      .wr_ready_o({su_v_ready, ru_v_ready, load_wr_ready[BufV], sfu_v_ready, mpu_v_ready}),
-      .wr_mask_i(v_mask),
-      .wr_addr_i(v_addr),
-      .wr_data_i(v_data)
-  );
-
-  fvgm_pbuf #(
-      .Entries(PBufEntries)
-  ) u_pbuf (
-      .clk_i,
-      .rst_ni(core_rst_n),
-      .rd_valid_i({sfu_p_valid, mpu_p_valid}),
-      .rd_addr_i({sfu_p_addr, 16'(mpu_p_addr)}),
-      .rd_data_o({sfu_p_data, mpu_p_data}),
-      .wr_valid_i(load_wr_valid[BufP]),
-      .wr_ready_o(load_wr_ready[BufP]),
-      .wr_mask_i(load_wr_mask),
-      .wr_addr_i(load_wr_addr),
-      .wr_data_i(load_wr_data)
-  );
-
-  fvgm_rbuf #(
-      .Words(RBufWords)
-  ) u_rbuf (
-      .clk_i,
-      .rst_ni(core_rst_n),
-      .rd_valid_i(mpu_r_valid),
-      .rd_addr_i(16'(mpu_r_addr)),
-      .rd_data_o(mpu_r_data),
-      .wr_valid_i(sfu_r_valid),
-      .wr_addr_i(sfu_r_addr),
-      .wr_data_i(sfu_r_data)
-  );
-
-  // The buffers' only readers are always ready to be served; the fetch has one ID and counts beats.
+  // The fetch has one ID and counts beats.
   logic unused_bits;
-  assign unused_bits = ^{abuf_rd_ready, bbuf_rd_ready, mpu_busy, sfu_busy, su_busy, su_stall_read,
+  assign unused_bits = ^{mpu_busy, sfu_busy, su_busy, su_stall_read,
                          ru_busy, ru_stall, m_axi_hbm1_rid,
                          m_axi_hbm1_rlast};
 
