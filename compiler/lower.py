@@ -405,21 +405,34 @@ class Lowering:
         return [((p, min(p + count, d.positions)), (0, d.frames)) for p in range(0, d.positions, count)]
 
     def sparse_tiles(self, rows: int, temporal: bool, lines: int, frames: int) -> list[Part]:
-        """Tiles of about `rows` rows that hold whole windows of `lines` lines of the token grid (0: of one token) and `frames`
-        frames: whole positions with all of their frames, or frame after frame, as many frames as fit."""
+        """Tiles of at most about `rows` rows that hold whole windows of `lines` lines of the token grid (0: of one token) and
+        `frames` frames: whole positions with all of their frames, or frame after frame, as many frames as fit."""
         d = self.dims
         step = max(1, lines * d.grid)  # positions
         if temporal:
-            count = max(step, rows // d.frames // step * step)
-            self._windows_fit(count * d.frames, lines, d.frames)
-            return [((p, min(p + count, d.positions)), (0, d.frames)) for p in range(0, d.positions, count)]
+            parts = self._shrinking(d.positions, rows // d.frames, step, d.frames)
+            self._windows_fit(max(p1 - p0 for p0, p1 in parts) * d.frames, lines, d.frames)
+            return [(part, (0, d.frames)) for part in parts]
         if d.positions <= rows:
-            group = max(frames, rows // d.positions // frames * frames)
-            self._windows_fit(min(group, d.frames) * d.positions, lines, frames)
-            return [((0, d.positions), (f, min(f + group, d.frames))) for f in range(0, d.frames, group)]
+            parts = self._shrinking(d.frames, rows // d.positions, frames, d.positions)
+            self._windows_fit(max(f1 - f0 for f0, f1 in parts) * d.positions, lines, frames)
+            return [((0, d.positions), part) for part in parts]
         count = max(step, rows // step * step)
         self._windows_fit(count * frames, lines, frames)
         return [((p, min(p + count, d.positions)), (f, f + 1)) for f in range(d.frames) for p in range(0, d.positions, count)]
+
+    @staticmethod
+    def _shrinking(total: int, most: int, step: int, rows: int) -> list[tuple[int, int]]:
+        """0..total in intervals of multiples of `step`, at most `most` long (but a step). They double from the first one on and
+        halve towards the end: neither the matrix unit, when a phase begins, nor the next phase waits for a whole large tile.
+        `rows` are those of one unit."""
+        step = max(step, step * (MIN_ROWS // (step * rows)))
+        parts, start, size = [], 0, 0
+        while start < total:
+            size = max(step, min(most, 2 * size or step, (total - start) // 2) // step * step)
+            parts.append((start, min(start + size, total)))
+            start += size
+        return parts
 
     def _windows_fit(self, rows: int, lines: int, frames: int) -> None:
         if rows > MAX_LIST_ROWS:
