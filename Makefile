@@ -16,7 +16,7 @@ JOBS    ?= 2
 BLOCK   ?= mpu
 SHELL_PROJECT ?=
 
-.PHONY: help setup sim test check lint unit regress bench synth exhaustive formal waves oracle train bitstream clean
+.PHONY: help setup sim test check lint unit regress bench quality synth exhaustive formal waves oracle train bitstream clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ regress: setup ## randomised regressions: SEEDS seeds, coverage merged into one 
 
 bench: setup ## cycles and utilisation of GEMMs on the RTL, into bench/results/gemm.json
 	@$(PY) -m tb.mpu.utilisation
+
+quality: setup ## the quality study of activation sparsity: sampling runs, controls, figures; hours, resumable
+	@$(PY) -m workloads.quality
 
 synth: setup ## yosys resource estimate, per block
 	@$(PY) -m scripts.synth

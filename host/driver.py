@@ -101,7 +101,8 @@ class Driver:
     def counters(self) -> dict[str, int]:
         """Performance counters by name; those of a unit are `<unit>_<counter>`, e.g. `mpu_busy`."""
         out = {"cycles": self.read("count_cycles_lo") | self.read("count_cycles_hi") << 32}
-        for name in ("read_beats", "write_beats", "fetch_beats", "mpu_stall_operand", "mpu_stall_drain", "sfu_stall"):
+        for name in ("read_beats", "write_beats", "fetch_beats", "mpu_stall_operand", "mpu_stall_drain", "sfu_stall", "su_rows",
+                     "su_kept"):
             out[name] = self.read(f"count_{name}")
         for unit in Unit:
             for name in ("busy", "stall_dep", "idle", "instructions"):

@@ -231,8 +231,9 @@ def simulate(args: argparse.Namespace, console: Console) -> dict[str, object]:
     out |= part
     out["wall_seconds"] = round(time.monotonic() - began, 2)
     title = f"{args.config}, {blocks}, clip {clip}" + (", sparse" if args.sparse else "")
-    report.timeline(args.out / "timeline.png", compiled.ops, trace, out["cycles"], title)
-    report.write_json(args.out / "sim.json", out)
+    name = "_sparse" * args.sparse
+    report.timeline(args.out / f"timeline{name}.png", compiled.ops, trace, out["cycles"], title)
+    report.write_json(args.out / f"sim{name}.json", out)
     return out
 
 
@@ -247,7 +248,7 @@ def main() -> int:
     parser.add_argument("--policies", type=Path, help="policies of the sparse regions (default: the calibrated ones)")
     parser.add_argument("--model-only", action="store_true",
                         help="no RTL: the model, and the compiler's estimate of cycles")
-    parser.add_argument("--out", type=Path, default=REPORTS, help="directory of sim.json and timeline.png")
+    parser.add_argument("--out", type=Path, default=REPORTS, help="directory of the report and the timeline")
     args = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
@@ -262,7 +263,8 @@ def main() -> int:
     report.print_report(console, out)
     if args.sparse:
         report.print_sparse(console, out)
-    console.print(f"report: {args.out / 'sim.json'}, timeline: {args.out / 'timeline.png'}")
+    name = "_sparse" * args.sparse
+    console.print(f"report: {args.out / f'sim{name}.json'}, timeline: {args.out / f'timeline{name}.png'}")
     for name, count in out["mismatching_regions"].items():
         console.print(f"[red]mismatch: {count:,} words of {name}[/red]")
     return 0 if out["bit_exact"] or not out["rtl"] else 1

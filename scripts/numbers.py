@@ -49,6 +49,27 @@ def sim_ops() -> str:
     return "\n".join(lines)
 
 
+def sim_sparse() -> str:
+    """One sparse step on the RTL, `make sim SPARSE=1`: totals, then regions."""
+    report = json.loads((RESULTS / "sim_sparse.json").read_text())
+    part = report["sparsity"]
+    rows = [
+        ("step", f"{part['step']} of {part['steps']}, {report['blocks']}, clip {report['clip']}"),
+        ("bit-exact", f"{report['words_compared'] - report['mismatches']:,} of {report['words_compared']:,} words"),
+        ("MACs, dense / computed", f"{part['macs_dense']:,} / {part['macs']:,} = {part['mac_reduction']:.2f}"),
+        ("cycles, dense / sparse", f"{part['cycles_dense']:,} / {part['cycles']:,} = {part['speedup']:.2f}"),
+        ("the same of the MACs at peak", f"{part['ideal_speedup']:.2f}"),
+        ("speed-up over ideal", _percent(part["efficiency"])),
+        ("sparse cycles / (dense cycles x MACs kept)", f"{1 / part['efficiency']:.3f}"),
+    ]
+    lines = ["| `make sim SPARSE=1` | |", "|---|---|", *(f"| {k} | {v} |" for k, v in rows), "",
+             "| region | kept rows | share | by tile | MACs saved |", "|---|---|---|---|---|"]
+    for name, r in part["regions"].items():
+        lines.append(f"| {name} | {r['kept']:,} of {r['rows']:,} | {_percent(r['kept'] / r['rows'])} | {min(r['tiles'])} to "
+                     f"{max(r['tiles'])} | {_percent(1 - r['macs'] / r['macs_dense'])} |")
+    return "\n".join(lines)
+
+
 def gemm() -> str:
     """`make bench`: GEMMs on the RTL of the mpu."""
     report = json.loads((RESULTS / "gemm.json").read_text())
@@ -141,14 +162,14 @@ def dspe_goals() -> str:
     return "\n".join(lines + [f"| {name} | {goal} | {value} | {'met' if met else 'not met'} |" for name, goal, value, met in rows])
 
 
-TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "gemm": gemm, "latte1": latte1, "synth": synth,
+TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "gemm": gemm, "latte1": latte1, "synth": synth,
                                          "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80}
 
 
 def record() -> None:
     """Refresh bench/results from build/reports; of the compiler's reports only that of the whole Latte-1 on `v80`."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name, result in (("sim", "sim"), ("synth", "synth"), ("compile", "latte1")):
+    for name, result in (("sim", "sim"), ("sim_sparse", "sim_sparse"), ("synth", "synth"), ("compile", "latte1")):
         source = REPORTS / f"{name}.json"
         if source.exists():
             data = {k: v for k, v in json.loads(source.read_text()).items() if k not in HOST_KEYS}

@@ -63,7 +63,8 @@ CASES = {
 class Runs:
     """Steps of a small model: on the compiled program, and on the functional forward."""
 
-    def __init__(self, machine: str, policies: dict, seed: int = 0) -> None:
+    def __init__(self, machine: str, policies: dict, seed: int = 0, base: int = 0) -> None:
+        self.base = base
         self.checkpoint = RandomCheckpoint(small.dims(**D))
         self.model = small.oracle(self.checkpoint)
         self.machine, self.policies = config.load(machine), policies
@@ -81,7 +82,7 @@ class Runs:
 
     def compiled(self, policies: dict) -> Compiled:
         """The program of both blocks."""
-        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), policies=policies)
+        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), policies=policies, base=self.base)
 
     def step(self, number: int, policies: dict) -> tuple[np.ndarray, np.ndarray]:
         """Output tokens of one step: (program, functional forward)."""

@@ -13,7 +13,7 @@ import pytest
 from compiler import inputs
 from compiler.checkpoint import RandomCheckpoint
 from compiler.model import compile_blocks
-from compiler.tests import small
+from compiler.tests import small, test_sparse
 from host import report, sim
 from models import config as configs
 from models.isa import Cause
@@ -37,7 +37,7 @@ def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
     result = simulate_program(config, memory, compiled.program.base, compiled.instructions, compiled.read_window,
                               compiled.write_window, cores=CORES, knobs=knobs, fast=False)
     assert result.status["cause"] == Cause.NONE
-    words, wrong = sim.compare(compiled, expected, result.memory)
+    words, wrong = sim.compare(compiled, expected.memory, result.memory)
     assert words > 1000 and not wrong
     start = compiled.write_window[1] - compiled.hbm.base
     assert np.array_equal(result.memory[start:], memory[start:]), "written outside of the write window"
@@ -49,3 +49,21 @@ def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
     cycles = report.operation_cycles(spans, result.cycles, len(compiled.ops))
     kinds = np.array([op.kind in ("linear", "attention") for op in compiled.ops])
     assert cycles[kinds].sum() == result.cycles
+
+
+@pytest.mark.parametrize("case", ["both_int8", "extrapolate", "mask"])
+def test_sparse_step_on_the_rtl(case: str) -> None:
+    """A step with sparse rows behind one that filled the caches: tokens, caches, ages, every word."""
+    policies = test_sparse.CASES[case]
+    runs = test_sparse.Runs("tiny", policies, base=sim.HBM_BASE)
+    runs.step(0, test_sparse.first(policies))
+    runs.step(1, policies)
+    compiled = runs.program
+    result = simulate_program(runs.machine, runs.image, compiled.program.base, compiled.instructions, compiled.read_window,
+                              compiled.write_window, cores=CORES, knobs=Knobs(latency=20, jitter=60, stall=40, reorder=1),
+                              origin=compiled.hbm.base, fast=False)
+    assert result.status["cause"] == Cause.NONE
+    words, wrong = sim.compare(compiled, runs.memory, result.memory)
+    assert words > 1000 and not wrong
+    assert result.counters["su_rows"] == sum(rows for _, rows, _ in runs.decisions)
+    assert result.counters["su_kept"] == sum(kept for _, _, kept in runs.decisions)

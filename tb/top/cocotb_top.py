@@ -285,17 +285,19 @@ def _bad_sparse(config: Config, one: Callable[..., Bad], base: int, load: dict, 
     yield one("ru_d", Cause.BUFFER_RANGE, Opcode.RU, ru, d_base=config.vbuf - 11)
     yield one("store_list", Cause.BUFFER_RANGE, Opcode.STORE, store, list=1, bound=2, list_base=config.mbuf - 1)
     yield one("store_bound", Cause.WINDOW_RANGE, Opcode.STORE, store, address=base + RESULT, **listed | {"bound": 60000})
-    # Six zero rows are kept: five are allowed.
+    # Six rows are kept: fewer are allowed.
+    end = encode(Opcode.END)
     after = dict(wait0_sem=7, wait0_val=1, count=5)
     decision = encode(Opcode.SU, **su, signal=7)
     sfu = dict(op=SfuOp.QUANT, rows=5, cols=20, x_step=3, dst=Buffer.V, d_base=100, d_row=2, d_unit=1)
     for name, opcode, fields in (("sfu", Opcode.SFU, sfu), ("ru", Opcode.RU, ru), ("store", Opcode.STORE, store),
                                  ("gemm", Opcode.GEMM, dict(m=3, n=9, k=17, batch=1, a_step=3, b_step=9, o_step=4))):
-        yield Bad(f"count_{name}", Cause.COUNT_RANGE, (fine, decision, encode(opcode, **(fields | after))), UNIT_OF[opcode], 2, 0)
+        yield Bad(f"count_{name}", Cause.COUNT_RANGE, (fine, decision, encode(opcode, **(fields | after)), end),
+                  UNIT_OF[opcode], 2, 0)
     # The kept list names rows up to 5.
     by_list = dict(list=1, bound=5, rows=6, wait0_sem=7, wait0_val=1)
     for opcode, fields, cause in ((Opcode.LOAD, load, Cause.READ_ERROR), (Opcode.STORE, store, Cause.WRITE_ERROR)):
-        yield Bad(f"{opcode.name.lower()}_beyond_bound", cause, (decision, encode(opcode, **(fields | by_list))),
+        yield Bad(f"{opcode.name.lower()}_beyond_bound", cause, (decision, encode(opcode, **(fields | by_list)), end),
                   UNIT_OF[opcode], 1, fields["hbm_addr"])
 
 

@@ -229,7 +229,7 @@ class Slot:
                      count_kept=self.kept, count_written=self.written)
         kept = dict(count=self.kept, rows=m)
         self.compute(Opcode.RU, **kept, units=units, y_base=x, y_step=units, d_base=out, d_step=units, map_base=self.m)
-        n, a_step = self.r_(1, 8 * units), m | 1
+        n, a_step = 8 * units - self.r_(0, 7), m | 1  # every unit of a row of y is written
         self.load(Buffer.P, 4 * self.p, units, 4, 4, 1)
         b_step = self.panel(Buffer.B, self.b, n, -(-cols // 16))
         self.compute(Opcode.SFU, **kept, op=SfuOp.QUANT, cols=cols, x_base=out, x_step=units, dst=Buffer.A, d_base=self.a,
