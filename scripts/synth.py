@@ -87,7 +87,7 @@ BLOCKS = (
     Block("fvgm_mpu_drain", (*_FP, "fvgm_i32_to_fp32", "fvgm_acc_to_fp32")), Block("fvgm_sfu_issue"),
     Block("fvgm_sfu_fn"), Block("fvgm_sfu_lane", (*_FP, "fvgm_fp32_to_i8", "fvgm_sfu_fn")),
     Block("fvgm_sfu", (*_FP, "fvgm_fp16_to_fp32", "fvgm_sfu_lane", "fvgm_sfu_issue")),
-    Block("fvgm_su", ("fvgm_fp32_mul",)), Block("fvgm_ru", (*_FP, "fvgm_fp16_to_fp32", "fvgm_fp32_to_fp16")), Block("fvgm_mbuf"),
+    Block("fvgm_su", ("fvgm_fp32_mul",)), Block("fvgm_ru", (*_FP, "fvgm_fp16_to_fp32")), Block("fvgm_mbuf"),
     Block("fvgm_dma_load"), Block("fvgm_dma_store"),
     Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_csr"),
 )

@@ -117,7 +117,7 @@ module fvgm_su
   assign hold = chunk.valid && (chunk.kind == SlotNorm || chunk.kind == SlotCached);
 
   fvgm_su_lanes u_lanes (
-    .clk_i,
+    .clk_i, .awake_i(busy_o),
     .hold_i(hold), .operand_i(operand), .negative_i(negative), .sum_o(sum)
   );
 

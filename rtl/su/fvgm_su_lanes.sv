@@ -11,6 +11,7 @@ module fvgm_su_lanes
 (
   input  logic clk_i,
 
+  input  logic awake_i,  // chunks may be under way; else the registers rest
   input  logic hold_i,
   input  logic [SuLanes-1:0][SuOperandBits-1:0] operand_i,
   input  logic [SuLanes-1:0] negative_i,
@@ -38,12 +39,14 @@ module fvgm_su_lanes
   logic [1:0] hold_q;
 
   always_ff @(posedge clk_i) begin
-    operand1_q <= operand_i;
-    operand2_q <= operand1_q;
-    negate1_q <= negate;
-    negate2_q <= negate1_q;
-    negate3_q <= negate2_q;
-    hold_q <= {hold_q[0], hold_i};
+    if (awake_i) begin
+      operand1_q <= operand_i;
+      operand2_q <= operand1_q;
+      negate1_q <= negate;
+      negate2_q <= negate1_q;
+      negate3_q <= negate2_q;
+      hold_q <= {hold_q[0], hold_i};
+    end
   end
 
   logic [Chains-1:0][ChainBits-1:0] chain;
@@ -93,15 +96,15 @@ module fvgm_su_lanes
         .alumode_i('0),
         .negate_i(sign),
         .carry_i(1'b0),
-        .cea1_i(1'b1),
-        .cea2_i(1'b1),
+        .cea1_i(awake_i),
+        .cea2_i(awake_i),
         .ceb1_i(hold),
         .ceb2_i(hold || Registers == 2),
         .ced_i(1'b0),
         .cead_i(1'b0),
-        .cem_i(1'b1),
+        .cem_i(awake_i),
         .cec_i(1'b0),
-        .cep_i(1'b1),
+        .cep_i(awake_i),
         .rsta_i(1'b0),
         .rstb_i(1'b0),
         .rstc_i(1'b0),
