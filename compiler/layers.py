@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.attention import Planes
-from compiler.lower import Lowering, Panel, Weight
+from compiler.lower import Lowering, Panel, Vector, Weight
 from compiler.memory import Block, Part, Tensor, ceil_div
 from compiler.select import Selection, Tags
 from compiler.sparsity import Sparse
@@ -77,6 +77,9 @@ def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes,
     rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
     with low.phase((w,), (mod.norm1,)) as (modulate,):
         for tile in _tiles(low, rows, temporal, sparse):
+            if sparse and sparse.policy.skips:
+                Selection(low, tags, sparse, tile, not temporal, None, low.x_units, d.hidden).done()
+                continue
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
             sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
             a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
@@ -129,6 +132,9 @@ def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tenso
     rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
     with low.phase((w,)):
         for tile in _tiles(low, rows, False, sparse):
+            if sparse and sparse.policy.skips:
+                Selection(low, tags, sparse, tile, True, None, low.x_units, d.hidden).done()
+                continue
             xb = low.load_rows(transfer, x, tile, True)
             sel = sparse and Selection(low, tags, sparse, tile, True, xb, low.x_units, d.hidden)
             a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, _rows(tile), d.hidden,
@@ -156,23 +162,31 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, p
     tags = _select(low, block, name, sparse, transfer, d.tokens)
     wide = d.heads * hu
     rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, wide, 2 * low.x_units, low.x_units), a=w.groups, r=1)
+
+    def project(m: int, tile: Part) -> Block:
+        ob = low.v.alloc(m * wide)
+        for i, plane in enumerate(planes.o):
+            low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
+                     row_step=wide, into=((i, i + 1),))
+        sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
+        a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, count=sel and sel.kept)
+        low.v.free(ob)
+        if sel:
+            sel.refresh_inputs()
+        y = low.linear(linear, transfer, a, w)
+        low.free_panel(a)
+        if sel:
+            y = sel.recover(y, low.x_units)
+            sel.done()
+        return y
+
     with low.phase((w,), () if gate is None else (gate,)) as gates:
         for tile in _tiles(low, rows, temporal, sparse):
             m = _rows(tile)
-            ob = low.v.alloc(m * wide)
-            for i, plane in enumerate(planes.o):
-                low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
-                         row_step=wide, into=((i, i + 1),))
-            sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
-            a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, count=sel and sel.kept)
-            low.v.free(ob)
-            if sel:
-                sel.refresh_inputs()
-            y = low.linear(linear, transfer, a, w)
-            low.free_panel(a)
-            if sel:
-                y = sel.recover(y, low.x_units)
-                sel.done()
+            if sparse and sparse.policy.skips:
+                y = _recovered(low, tags, sparse, tile, not temporal, wide, low.wide)
+            else:
+                y = project(m, tile)
             xb = low.load_rows(transfer, x, tile, not temporal)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
             low.v.free(y)
@@ -199,24 +213,32 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
                  source=(frame_rows[0], d.frames, frame_rows[1]))
     rows = low.tile_rows(_most(low, w1, w2, sparse=sparse), v=_room(sparse, low.x_units, low.x_units + units, low.x_units),
                          a=w1.groups + w2.groups, r=2)
+
+    def compute(m: int, tile: Part, xb: Block, modulate: Vector) -> Block:
+        sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
+        count = sel and sel.kept
+        a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
+                         modulate=modulate, eps=d.eps, count=count)
+        if sel:
+            sel.refresh_inputs()
+        hidden = low.linear(linear1, transfer, a, w1)
+        low.free_panel(a)
+        a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, count=count)
+        low.v.free(hidden)
+        y = low.linear(linear2, transfer, a, w2)
+        low.free_panel(a)
+        if sel:
+            y = sel.recover(y, low.x_units)
+            sel.done()
+        return y
+
     with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
         for tile in _tiles(low, rows, temporal, sparse):
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
-            sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
-            count = sel and sel.kept
-            a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
-                             modulate=modulate, eps=d.eps, count=count)
-            if sel:
-                sel.refresh_inputs()
-            hidden = low.linear(linear1, transfer, a, w1)
-            low.free_panel(a)
-            a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, count=count)
-            low.v.free(hidden)
-            y = low.linear(linear2, transfer, a, w2)
-            low.free_panel(a)
-            if sel:
-                y = sel.recover(y, low.x_units)
-                sel.done()
+            if sparse and sparse.policy.skips:
+                y = _recovered(low, tags, sparse, tile, not temporal, low.x_units, d.hidden)
+            else:
+                y = compute(m, tile, xb, modulate)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
             low.v.free(y)
             if frames:
@@ -225,6 +247,14 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
             low.v.free(xb)
     if frames:
         low.v.free(frames)
+
+
+def _recovered(low: Lowering, tags: Tags, sparse: Sparse, tile: Part, by_frame: bool, units: int, cols: int) -> Block:
+    """All rows of a tile from the caches: the program skips the region."""
+    sel = Selection(low, tags, sparse, tile, by_frame, None, units, cols)
+    y = sel.recover(None, low.x_units)
+    sel.done()
+    return y
 
 
 def _add_frames(low: Lowering, tag: int, xb: Block, frames: Block, tile: Part) -> None:

@@ -208,27 +208,36 @@ def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_f
     vector = 64 * low.x_units
     sparse = {region: lay.sparse(kind, layer, region) for region in REGIONS[kind]}
     mod = Modulation(*(lay.inputs["mod"].base + (4 * index + i) * vector for i in range(4)))
+
+    def skipped(*regions: str) -> bool:
+        """Whether the program skips all of these regions: what lies between them is of no use then."""
+        return all(sparse[r] is not None and sparse[r].policy.skips for r in regions)
+
     if kind == "spatial":
         text = lay.planes(kind, layer, "cross", "cross_q", lay.text_group, lay.text_tight)
-        text_phase(low, name, stem, lay.inputs["text"].base, low.x_stride, text.k, text.v)
+        if not skipped("cross_q", "cross_out"):
+            text_phase(low, name, stem, lay.inputs["text"].base, low.x_stride, text.k, text.v)
         planes = lay.planes(kind, layer, "spatial", "qkv", lay.group, lay.tight)
         qkv_phase(low, name, stem, x, planes, mod, False, sparse["qkv"])
-        tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
-        tiles = low.spatial_tiles(lay.rows)
-        frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
-        spatial_attention(low, tags, planes, frames)
+        if not skipped("qkv", "out"):
+            tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
+            tiles = low.spatial_tiles(lay.rows)
+            frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
+            spatial_attention(low, tags, planes, frames)
         output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False, sparse["out"])
         query_phase(low, name, stem, x, text.q, sparse["cross_q"])
-        tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
-        spatial_attention(low, tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
+        if not skipped("cross_q", "cross_out"):
+            tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
+            spatial_attention(low, tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
         output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False, sparse["cross_out"])
         mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None,
                   sparse["mlp"])
         return
     planes = lay.planes(kind, layer, "temporal", "qkv", d.heads, lay.temporal_tight)
     qkv_phase(low, name, stem, x, planes, mod, True, sparse["qkv"])
-    tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
-    temporal_attention(low, tags, planes, low.temporal_tiles(lay.count * d.frames))
+    if not skipped("qkv", "out"):
+        tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
+        temporal_attention(low, tags, planes, low.temporal_tiles(lay.count * d.frames))
     output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True, sparse["out"])
     mlp_phase(low, name, stem, x, mod, True, sparse=sparse["mlp"])
 

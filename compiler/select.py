@@ -26,9 +26,10 @@ class Tags:
 
 
 class Selection:
-    """One tile of one region. Rows of blocks are `units` apart; `x` are the rows that enter the region."""
+    """One tile of one region. Rows of blocks are `units` apart; `x` are the rows that enter the region, None where the program
+    skips all of them."""
 
-    def __init__(self, low: Lowering, tags: Tags, sparse: Sparse, tile: Part, by_frame: bool, x: Block, units: int,
+    def __init__(self, low: Lowering, tags: Tags, sparse: Sparse, tile: Part, by_frame: bool, x: Block | None, units: int,
                  cols: int) -> None:
         self.low, self.tags, self.tile, self.by_frame = low, tags, tile, by_frame
         self.policy, self.caches = sparse.policy, sparse.caches
@@ -40,6 +41,8 @@ class Selection:
         self.kept = Count(low.counts.alloc(1), self._expected())
         self.written_count = Count(low.counts.alloc(1), self._expected())
         self._decide(x, units, cols)
+        if x is None:
+            return
         # Inputs to be cached: those of the computed rows, and of the rows that a reference recovers.
         self.new = (self._gather(x, units, self.written, self.written_count)
                     if self.policy.window and self.caches.x is not None else None)
@@ -68,9 +71,9 @@ class Selection:
         plain = h == 1 and w == 1
         return {"n1": 1 if plain else d.grid, "n2": d.frames, "w0": h, "w1": w, "w2": t, "o0": oh, "o1": ow, "o2": ot}
 
-    def _decide(self, x: Block, units: int, cols: int) -> None:
+    def _decide(self, x: Block | None, units: int, cols: int) -> None:
         low, policy, caches = self.low, self.policy, self.caches
-        reads, fields = [(x, None)], {}
+        reads, fields = [(x, None)] if x else [], {}
         cached = meta = mask = None
         if policy.thr_step is not None:
             cached = low.load_rows(self.tags.transfer, caches.x, self.tile, self.by_frame)
@@ -91,8 +94,8 @@ class Selection:
             reads.append((meta, None))
             writes.append((meta, None))
             fields |= {"meta": 1, "meta_base": meta.base}
-        low.program.emit(Opcode.SU, self.tags.su, reads, writes, rows=self.m, cols=cols, x_base=x.base, x_step=units,
-                         list_base=self.lists.base, map_base=self.map.base, write_base=self.written.base,
+        low.program.emit(Opcode.SU, self.tags.su, reads, writes, rows=self.m, cols=cols, x_base=x.base if x else 0,
+                         x_step=units,                         list_base=self.lists.base, map_base=self.map.base, write_base=self.written.base,
                          count_kept=self.kept.block.base, count_written=self.written_count.block.base,
                          **self._grid(), **fields)
         for block in (cached, mask):
@@ -178,22 +181,25 @@ class Selection:
         low.r.free(scale)
         return out
 
-    def recover(self, y: Block, units: int) -> Block:
-        """All m rows from the computed ones and the cached ones; refreshes the cached outputs; gives y back."""
+    def recover(self, y: Block | None, units: int) -> Block:
+        """All m rows from the computed ones (None: there are none) and the cached ones; refreshes the cached outputs; gives y
+        back."""
         low, policy, caches, tag = self.low, self.policy, self.caches, self.tags.transfer
         c1 = c2 = None
         if policy.step:
             c1 = low.load_rows(tag, caches.y1, self.tile, self.by_frame)
             if policy.coef is not None:
                 c2 = low.load_rows(tag, caches.y2, self.tile, self.by_frame)
-        self._refresh_outputs(y, units, c1)
+        if y:
+            self._refresh_outputs(y, units, c1)
+        y_base = y.base if y else c1.base
         out = low.v.alloc(self.m * units)
         reads = [(b, None) for b in (y, self.map, c1, c2) if b]
-        fields = {"c1_base": c1.base if c1 else y.base, "c1_step": units if c1 else 0}
+        fields = {"c1_base": c1.base if c1 else y_base, "c1_step": units if c1 else 0}
         if c2:
             fields |= {"extrapolate": 1, "c2_base": c2.base, "c2_step": units, "coef": bits(policy.coef)}
         low.program.emit(
-            Opcode.RU, self.tags.ru, reads, [(out, None)], op=int(RuOp.RECOVER), rows=self.m, units=units, y_base=y.base,
+            Opcode.RU, self.tags.ru, reads, [(out, None)], op=int(RuOp.RECOVER), rows=self.m, units=units, y_base=y_base,
             y_step=units, d_base=out.base, d_step=units, map_base=self.map.base, **fields)
         for block in (y, c1, c2):
             if block:

@@ -67,6 +67,11 @@ class Policy:
         return self.thr_step is not None or (self.keep is not None and self.window is None)
 
     @property
+    def skips(self) -> bool:
+        """Whether the program dictates that no row is computed."""
+        return self.keep is not None and self.window is None and not self.keep.any()
+
+    @property
     def active(self) -> bool:
         """Whether the region needs su and ru at all."""
         return self.window is not None or self.step or self.ages

@@ -17,7 +17,7 @@ from compiler.model import Compiled, cache_bytes, compile_blocks, pair
 from compiler.sparsity import REGIONS, Policy
 from compiler.tests import hazards, small
 from models import config, core
-from models.isa import Cause
+from models.isa import Cause, Unit
 from workloads import latte
 from workloads.bit_true import BitTrue
 
@@ -196,3 +196,13 @@ def test_capacity_of_latte_1() -> None:
     assert latte_1({"qkv": "int8", "mlp": "int8"}, 1) + 1_200_000_000 < HBM_BYTES
     with pytest.raises(CompileError, match="HBM is too small: region cache"):
         latte_1(dict.fromkeys(REGIONS["spatial"], "fp16"), 2)
+
+
+def test_skipped_regions_need_no_products() -> None:
+    """Where the program skips a block, neither its layers nor its attention reach the matrix unit; where it skips one side of
+    an attention only, the attention stays."""
+    skipped = Runs("tiny", {}).compiled(CASES["mask_none"])
+    assert Unit.MPU not in skipped.assembled.unit and Unit.RU in skipped.assembled.unit
+    some = {key: policy for key, policy in CASES["mask_none"].items() if key[2] != "qkv"}
+    kinds = {op.kind for op in Runs("tiny", {}).compiled(some).ops if op.name.endswith("scores")}
+    assert kinds == {"attention"}

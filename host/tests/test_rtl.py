@@ -51,7 +51,7 @@ def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
     assert cycles[kinds].sum() == result.cycles
 
 
-@pytest.mark.parametrize("case", ["both_int8", "extrapolate", "mask"])
+@pytest.mark.parametrize("case", ["both_int8", "extrapolate", "mask", "mask_none"])
 def test_sparse_step_on_the_rtl(case: str) -> None:
     """A step with sparse rows behind one that filled the caches: tokens, caches, ages, every word."""
     policies = test_sparse.CASES[case]
