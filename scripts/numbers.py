@@ -122,6 +122,19 @@ def synth() -> str:
     return "\n".join(lines)
 
 
+def sparsity_area() -> str:
+    """What activation sparsity adds to a core, and its share of the array of a core of `v80`."""
+    report = json.loads((RESULTS / "synth.json").read_text())
+    names = ("fvgm_su", "fvgm_ru", "fvgm_mbuf")
+    keys = ("lut", "lutram", "ff", "dsp58", "bram")
+    lines = ["| block | LUT | LUTRAM | FF | DSP58 | BRAM |", "|---|---|---|---|---|---|"]
+    lines += [f"| `{n}` | " + " | ".join(f"{report['blocks'][n][k]:,}".removesuffix(".0") for k in keys) + " |" for n in names]
+    sites = sum(report["blocks"][n]["lut"] + report["blocks"][n]["lutram"] for n in names)
+    core = report["v80"]["lut"] / report["v80"]["cores"]
+    return "\n".join([*lines, "", f"Together {sites:,} LUT sites, {_percent(sites / core)} of the {core:,.0f} that the array of one core takes at the largest "
+                      "size for the card ([dspe.md](dspe.md))."])
+
+
 def dspe() -> str:
     """Designs of a DSP-E per DSP58, beside the units of others."""
     designs = json.loads((RESULTS / "synth.json").read_text())["dspe"]
@@ -162,7 +175,7 @@ def dspe_goals() -> str:
     return "\n".join(lines + [f"| {name} | {goal} | {value} | {'met' if met else 'not met'} |" for name, goal, value, met in rows])
 
 
-TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "gemm": gemm, "latte1": latte1, "synth": synth,
+TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
                                          "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80}
 
 

@@ -154,7 +154,7 @@ module fvgm_ru_rows
   assign row.addr = step5 ? c1_addr5 : y_addr_q;
   assign row.k = k;
 
-  fvgm_ru_fifo #(
+  fvgm_fifo #(
     .Width($bits(ru_row_t)),
     .Depth(RuRowDepth)
   ) u_rows (

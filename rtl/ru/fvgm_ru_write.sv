@@ -40,7 +40,7 @@ module fvgm_ru_write
     else free_q <= free_q - CountBits'(issue_i) + CountBits'(pop);
   end
 
-  fvgm_ru_fifo #(
+  fvgm_fifo #(
     .Width($bits(ru_place_t)),
     .Depth(RuOutDepth)
   ) u_places (
@@ -53,7 +53,7 @@ module fvgm_ru_write
     .data_o(place)
   );
 
-  fvgm_ru_fifo #(
+  fvgm_fifo #(
     .Width(256),
     .Depth(RuOutDepth)
   ) u_data (

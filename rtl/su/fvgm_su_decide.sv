@@ -86,30 +86,33 @@ module fvgm_su_decide
   assign old = reads_meta_i ? meta[row_q[0]] : '0;
   assign positive = !sum[31] && sum[30:0] != '0;
 
-  fvgm_su_fifo #(
+  logic [2:0] unused_valid;  // who pops knows that a word is there
+
+  fvgm_fifo #(
     .Width(33),
     .Depth(4 * SuInFlight)
   ) u_sums (
     .clk_i, .rst_ni,
-    .push_i(sum_push_i), .data_i({sum_keep_i, sum_i}),
+    .push_i(sum_push_i), .data_i({sum_keep_i, sum_i}), .valid_o(unused_valid[0]),
     .pop_i(pop_sum), .data_o({keep, sum})
   );
 
-  fvgm_su_fifo #(
+  fvgm_fifo #(
     .Width(SuRowBits + 1),
     .Depth(2 * SuInFlight)
   ) u_rows (
     .clk_i, .rst_ni,
-    .push_i(row_push_i), .data_i({row_ref_i, row_use_i}),
+    .push_i(row_push_i), .data_i({row_ref_i, row_use_i}), .valid_o(unused_valid[1]),
     .pop_i(row_done_o), .data_o({ref_row, use_ref})
   );
 
-  fvgm_su_fifo #(
+  fvgm_fifo #(
     .Width(72),
     .Depth(SuInFlight)
   ) u_meta (
     .clk_i, .rst_ni,
     .push_i(meta_push_i), .data_i({old_of(meta_i[103:64]), old_of(meta_i[39:0])}),
+    .valid_o(unused_valid[2]),
     .pop_i(row_done_o && reads_meta_i && (row_q[0] || last_row)), .data_o(meta)
   );
 

@@ -21,6 +21,7 @@ from pyuvm import (
 from models import ru
 from models.isa import HEADER_BITS, LIST_ENTRY, Opcode, encode
 from tb.common.coverage import Coverage
+from tb.common.sink import Sink
 from tb.ru.stimulus import (
     AGES, COEFS, DATA, DENSITIES, EXTRAPOLATE, OPS, OVERLAYS, PATTERNS, PRESSURES, ROWS, SIZES, Command, Scene,
 )
@@ -127,7 +128,7 @@ class RuMonitor(uvm_monitor):
     def build_phase(self) -> None:
         self.dut = cocotb.top
         self.ap = uvm_analysis_port("ap", self)
-        self.scenes = _Sink("scenes", self, self.on_scene)
+        self.scenes = Sink("scenes", self, self.on_scene)
         self.flip = ConfigDB().get(self, "", "FLIP")  # negative test: invert a bit of the n-th unit that is looked at
         self.looked = 0
 
@@ -156,7 +157,7 @@ class RuScoreboard(uvm_component):
 
     def build_phase(self) -> None:
         self.dut = cocotb.top
-        self.events = _Sink("events", self, self.on_event)
+        self.events = Sink("events", self, self.on_event)
         self.ap = uvm_analysis_port("ap", self)
         self.older = ConfigDB().get(self, "", "OLDER")  # negative test: the expectation counts one age more
         self.errors: list[str] = []
@@ -265,17 +266,6 @@ class RuCoverage(uvm_subscriber):
 
     def check_phase(self) -> None:
         self.coverage.check()
-
-
-class _Sink(uvm_subscriber):
-    """A subscriber that hands what it gets to a function."""
-
-    def __init__(self, name: str, parent: uvm_component, function: Any) -> None:
-        super().__init__(name, parent)
-        self.function = function
-
-    def write(self, tt: Any) -> None:
-        self.function(tt)
 
 
 class RuAgent(uvm_agent):

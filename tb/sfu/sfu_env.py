@@ -21,6 +21,7 @@ from pyuvm import (
 from models import sfu
 from models.isa import Buffer, Opcode, encode
 from tb.common.coverage import Coverage
+from tb.common.sink import Sink
 from tb.sfu.stimulus import (
     CASES, FORMATS, GROUPS, LEFTOVERS, PLACES, PRESSURES, ROW_CLASSES, ROWS, Command, Scene, edge_scene, random_scene,
 )
@@ -133,7 +134,7 @@ class SfuMonitor(uvm_monitor):
     def build_phase(self) -> None:
         self.dut = cocotb.top
         self.ap = uvm_analysis_port("ap", self)
-        self.scenes = _Sink("scenes", self, self.on_scene)
+        self.scenes = Sink("scenes", self, self.on_scene)
         self.flip = ConfigDB().get(self, "", "FLIP")  # negative test: invert a bit of the n-th word that is looked at
         self.looked = 0
 
@@ -162,7 +163,7 @@ class SfuScoreboard(uvm_component):
 
     def build_phase(self) -> None:
         self.dut = cocotb.top
-        self.events = _Sink("events", self, self.on_event)
+        self.events = Sink("events", self, self.on_event)
         self.ap = uvm_analysis_port("ap", self)
         self.errors: list[str] = []
         self.compared = 0
@@ -268,17 +269,6 @@ class SfuCoverage(uvm_subscriber):
 
     def check_phase(self) -> None:
         self.coverage.check()
-
-
-class _Sink(uvm_subscriber):
-    """A subscriber that hands what it gets to a function."""
-
-    def __init__(self, name: str, parent: uvm_component, function: Any) -> None:
-        super().__init__(name, parent)
-        self.function = function
-
-    def write(self, tt: Any) -> None:
-        self.function(tt)
 
 
 class SfuAgent(uvm_agent):

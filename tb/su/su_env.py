@@ -22,6 +22,7 @@ from pyuvm import (
 from models import su
 from models.isa import Opcode, encode
 from tb.common.coverage import Coverage
+from tb.common.sink import Sink
 from tb.su.stimulus import (
     AGES, BORDERS, COLUMNS, DENSITIES, EDGES, PATTERNS, PRESSURES, SOURCES, SPECIALS, WINDOWS, Command, Scene,
 )
@@ -122,7 +123,7 @@ class SuMonitor(uvm_monitor):
     def build_phase(self) -> None:
         self.dut = cocotb.top
         self.ap = uvm_analysis_port("ap", self)
-        self.scenes = _Sink("scenes", self, lambda s: self.ap.write(("end", None) if s is None else ("scene", s)))
+        self.scenes = Sink("scenes", self, lambda s: self.ap.write(("end", None) if s is None else ("scene", s)))
         self.flip = ConfigDB().get(self, "", "FLIP")  # negative test: invert a bit of the n-th word that is written
         self.words = 0
         self.seen = dict.fromkeys(LOGS, 0)
@@ -169,7 +170,7 @@ class SuScoreboard(uvm_component):
     """Model against logs."""
 
     def build_phase(self) -> None:
-        self.events = _Sink("events", self, self.on_event)
+        self.events = Sink("events", self, self.on_event)
         self.ap = uvm_analysis_port("ap", self)
         self.errors: list[str] = []
         self.compared = 0
@@ -268,17 +269,6 @@ class SuCoverage(uvm_subscriber):
 
     def check_phase(self) -> None:
         self.coverage.check()
-
-
-class _Sink(uvm_subscriber):
-    """A subscriber that hands what it gets to a function."""
-
-    def __init__(self, name: str, parent: uvm_component, function: Any) -> None:
-        super().__init__(name, parent)
-        self.function = function
-
-    def write(self, tt: Any) -> None:
-        self.function(tt)
 
 
 class SuAgent(uvm_agent):

@@ -2,7 +2,7 @@
 //
 // Parameters: Width in bits, Depth in words (a power of two). A word is seen a cycle after its push.
 // Throughput one word per cycle. Errors: an assertion on overflow and underflow.
-module fvgm_ru_fifo #(
+module fvgm_fifo #(
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 16
 ) (
