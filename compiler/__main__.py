@@ -1,4 +1,4 @@
-"""Command line: compile a checkpoint into program.bin, weights.bin and map.json, and state what it costs (also in
+"""Command line: compile a checkpoint into program.bin, table.bin, weights.bin and map.json, and state what it costs (also in
 build/reports/compile.json, docs/reports.md).
 
     python -m compiler workloads/latte_small --config sim --out build/latte
@@ -35,17 +35,18 @@ def peak(op: Op, config: Config) -> int:
 
 
 def summary(compiled: Compiled, checkpoint: str, seconds: float) -> dict[str, object]:
-    """Instruction count, bytes and ideal cycles of a program: the keys of compile.json (docs/reports.md)."""
+    """Counts, bytes and estimated cycles of a table of tasks: the keys of compile.json (docs/reports.md)."""
     a, d = compiled.assembled, compiled.dims
     macs = {kind: sum(o.macs for o in compiled.ops if o.kind == kind) for kind in ("linear", "attention")}
     busy = {unit.name.lower(): int(a.cycles[a.unit == unit].sum()) for unit in Unit}
+    kinds = {kind: sum(t.kind == kind for t in a.tasks) for kind in ("task", "weights", "join")}
     algorithm = sum(o.macs / peak(o, compiled.config) for o in compiled.ops)
     return {
         "checkpoint": checkpoint, "config": compiled.config.name, "blocks": len(compiled.blocks), "heads": d.heads,
         "head_dim": d.head_dim, "frames": d.frames, "positions": d.positions, "captions": compiled.captions,
-        "instructions": compiled.instructions,
+        "cores": compiled.cores, "tasks": kinds, "instructions": compiled.instructions,
         "unit_instructions": {unit.name.lower(): int((a.unit == unit).sum()) for unit in Unit},
-        "program_bytes": int(a.code.size), "weight_bytes": compiled.weight_bytes,
+        "program_bytes": int(a.code.size + a.table.size), "weight_bytes": compiled.weight_bytes,
         "hbm_bytes": compiled.hbm.end - compiled.hbm.base, "bytes_moved": int(a.moved.sum()), "macs": macs,
         "peak_cycles": int(algorithm), "unit_cycles": busy, "ideal_cycles": int(a.estimate),
         "buffer_peak": compiled.peak, "wall_seconds": round(seconds, 2),
@@ -57,21 +58,22 @@ def print_summary(console: Console, info: dict[str, object]) -> None:
     units = Table(title=f"{info['config']}: {info['blocks']} blocks, "
                         f"hidden {info['heads'] * info['head_dim']} = {info['heads']} x {info['head_dim']}, "
                         f"{info['frames']} x {info['positions']} tokens, {info['captions']} caption tokens")
-    for column in ("unit", "instructions", "ideal cycles", "share of the program's time"):
+    for column in ("unit", "instructions", "ideal cycles", "share of the time"):
         units.add_column(column, justify="left" if column == "unit" else "right")
     for unit, busy in info["unit_cycles"].items():
         units.add_row(unit.upper(), f"{info['unit_instructions'][unit]:,}", f"{busy:,}",
-                      f"{busy / max(1, info['ideal_cycles']):.1%}")
+                      f"{busy / max(1, info['cores'] * info['ideal_cycles']):.1%}")
     console.print(units)
     table = Table(show_header=False)
     table.add_column("what")
     table.add_column("value", justify="right")
-    rows = [("instructions", f"{info['instructions']:,}"), ("program", f"{info['program_bytes']:,} B"),
+    rows = [("tasks, weight sets, joins", ", ".join(f"{n:,}" for n in info["tasks"].values())),
+            ("instructions", f"{info['instructions']:,}"), ("programs and table", f"{info['program_bytes']:,} B"),
             ("weights", f"{info['weight_bytes']:,} B"), ("HBM used", f"{info['hbm_bytes']:,} B"),
             ("moved between HBM and buffers", f"{info['bytes_moved']:,} B"),
             ("MACs, linear", f"{info['macs']['linear']:,}"), ("MACs, attention", f"{info['macs']['attention']:,}"),
-            ("cycles at peak (MACs only)", f"{info['peak_cycles']:,}"),
-            ("ideal cycles of the program, one core", f"{info['ideal_cycles']:,}"),
+            ("cycles at peak of one core (MACs only)", f"{info['peak_cycles']:,}"),
+            (f"ideal cycles, {info['cores']} cores", f"{info['ideal_cycles']:,}"),
             ("compile time", f"{info['wall_seconds']:.1f} s")]
     for row in rows:
         table.add_row(*row)
@@ -82,6 +84,8 @@ def memory_map(compiled: Compiled) -> dict[str, object]:
     """Regions, windows and tensors, as map.json holds them."""
     return {
         "base": compiled.hbm.base, "program": compiled.program.base, "instructions": compiled.instructions,
+        "table": compiled.table.base, "entries": compiled.table_entries, "cores": compiled.cores,
+        "slices": {"base": compiled.slices.base, "size": compiled.slices.size},
         "read_window": compiled.read_window, "write_window": compiled.write_window,
         "regions": [vars(r) for r in compiled.hbm.regions if not r.name.startswith(("transformer", "temporal_"))],
         "tensors": {name: [{"address": t.region.base, "positions": t.positions, "frames": t.frames, "units": t.units,
@@ -97,7 +101,8 @@ def main() -> int:
     parser.add_argument("checkpoint",
                         help="checkpoint directory; with --random-weights also latte-1 or a config.json's directory")
     parser.add_argument("--config", default="sim", help="machine of configs.yaml")
-    parser.add_argument("--out", type=Path, help="directory for program.bin, weights.bin, map.json")
+    parser.add_argument("--cores", type=int, help="cores that run the table (default: all of the machine)")
+    parser.add_argument("--out", type=Path, help="directory for program.bin, table.bin, weights.bin, map.json")
     parser.add_argument("--captions", type=int, help="caption tokens (default 20; latte-1 120)")
     parser.add_argument("--layer", type=int, help="only the pair of blocks of this layer")
     parser.add_argument("--random-weights", action="store_true", help="random weights of the checkpoint's sizes")
@@ -117,12 +122,14 @@ def main() -> int:
         captions = args.captions or (120 if latte_1 else 20)
         with console.status("compiling"):
             compiled = compile_blocks(checkpoint, configs.load(args.config), captions,
-                                      None if args.layer is None else pair(args.layer), base=HBM_BASE, weights=weights)
+                                      None if args.layer is None else pair(args.layer), base=HBM_BASE, weights=weights,
+                                      cores=args.cores)
     except (CompileError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if args.out:
         (args.out / "program.bin").write_bytes(np.ascontiguousarray(compiled.assembled.code).tobytes())
+        (args.out / "table.bin").write_bytes(compiled.assembled.placed_at(compiled.program.base).tobytes())
     info = summary(compiled, "latte-1" if latte_1 else Path(args.checkpoint).name, time.monotonic() - start)
     print_summary(console, info)
     if args.out:

@@ -1,15 +1,17 @@
-"""Phases of a block: every phase passes over all tiles of the tokens and leaves its result in HBM.
+"""Phases of a block: every phase passes over all tiles of the tokens, a task each, and leaves its result in HBM.
 
 Nothing drains between phases: the tiles of the next one depend on single tiles of the last, and the order of
-instructions comes from those dependencies (compiler/schedule.py).
+tasks comes from those dependencies (compiler/plan.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.attention import Planes
-from compiler.lower import Lowering, Panel, Vector, Weight
+from compiler.image import Vector, Weight
+from compiler.lower import Lowering, Panel
 from compiler.memory import Block, Part, Tensor, ceil_div
 from compiler.select import Selection, Tags
 from compiler.sparsity import Sparse
@@ -17,6 +19,8 @@ from models.isa import MAX_LIST_ROWS, Buffer, Precision, SfuOp
 
 
 REGION = {"fc1": "mlp", "fc2": "mlp"}  # of a layer, where it has another name
+STREAM_TILES = 8  # INT8 tiles of rows in a tile whose weights stream
+NOMINAL_DENSITY = 0.5  # for the size of sparse tiles, which must be the same in every step of a run: the ages lie by tiles
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def _select(low: Lowering, block: str, region: str, sparse: Sparse | None, trans
     """Lines of the table for su and ru, if the region has any."""
     if sparse is None:
         return None
-    su, ru = (low.program.op(name=f"{block}.{region}.{unit}", kind="sparsity", block=block, m=rows, region=f"{block}.{region}")
+    su, ru = (low.op(name=f"{block}.{region}.{unit}", kind="sparsity", block=block, m=rows, region=f"{block}.{region}")
               for unit in ("su", "ru"))
     return Tags(transfer, su, ru)
 
@@ -42,18 +46,18 @@ def _select(low: Lowering, block: str, region: str, sparse: Sparse | None, trans
 def _ops(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int,
          special: str) -> tuple[int, int, int]:
     """Tags (transfer, special, linear) of a linear layer with a row operation in front."""
-    return (low.program.op(name=f"{block}.{name}.transfer", kind="transfer", block=block),
+    return (low.op(name=f"{block}.{name}.transfer", kind="transfer", block=block),
             _special(low, block, f"{name}.{special}", m, k), _linear(low, block, name, m, weight, k, n))
 
 
 def _linear(low: Lowering, block: str, name: str, m: int, weight: Weight, k: int, n: int) -> int:
     precision = "fp16" if weight.precision == Precision.FP16 else "int8"
-    return low.program.op(name=f"{block}.{name}", kind="linear", block=block, m=m, n=n, k=k, precision=precision,
+    return low.op(name=f"{block}.{name}", kind="linear", block=block, m=m, n=n, k=k, precision=precision,
                           region=f"{block}.{REGION.get(name, name)}")
 
 
 def _special(low: Lowering, block: str, name: str, m: int, n: int) -> int:
-    return low.program.op(name=f"{block}.{name}", kind="special", block=block, m=m, n=n, precision="fp16")
+    return low.op(name=f"{block}.{name}", kind="special", block=block, m=m, n=n, precision="fp16")
 
 
 def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, planes: list[Tensor], part: Part) -> None:
@@ -74,9 +78,9 @@ def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes,
     tags = _select(low, block, "qkv", sparse, transfer, d.tokens)
     units = ceil_div(w.n, 8)
     targets = [planes.q, planes.k, planes.v]
-    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
+    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,), (mod.norm1,)) as (modulate,):
-        for tile in _tiles(low, rows, temporal, sparse):
+        for tile in _tasks(low, f"{block}.qkv", linear, _tiles(low, rows, temporal, sparse)):
             if sparse and sparse.policy.skips:
                 Selection(low, tags, sparse, tile, not temporal, None, low.x_units, d.hidden).done()
                 continue
@@ -105,11 +109,10 @@ def text_phase(low: Lowering, block: str, prefix: str, text: int, stride: int, k
     w = low.linear_weight(f"{prefix}.attn2.to_k", f"{prefix}.attn2.to_v", heads_out=True)
     transfer, quant, linear = _ops(low, block, "text_kv", c, w, d.hidden, 2 * d.hidden, "quant")
     units = ceil_div(w.n, 8)
-    rows = low.tile_rows(_most(low, w), v=low.x_units + units, a=w.groups, r=1)
+    rows = _tile_rows(low, _most(low, w), None, low.x_units + units, w.groups)
     with low.phase((w,)):
-        for first in range(0, c, rows):
-            m = min(rows, c - first)
-            part = ((first, first + m), (0, 1))
+        for part in _tasks(low, f"{block}.text_kv", linear, [((p, min(p + rows, c)), (0, 1)) for p in range(0, c, rows)]):
+            first, m = part[0][0], _rows(part)
             tb = low.v.alloc(m * low.x_units)
             low.load(transfer, None, None, Buffer.V, tb, tb.base, units=low.x_units, row_step=low.x_units,
                      source=(text + first * stride, m, stride))
@@ -129,9 +132,9 @@ def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tenso
     transfer, quant, linear = _ops(low, block, "cross_q", d.tokens, w, d.hidden, d.hidden, "quant")
     tags = _select(low, block, "cross_q", sparse, transfer, d.tokens)
     units = ceil_div(w.n, 8)
-    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, low.x_units, units), a=w.groups, r=1)
+    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,)):
-        for tile in _tiles(low, rows, False, sparse):
+        for tile in _tasks(low, f"{block}.cross_q", linear, _tiles(low, rows, False, sparse)):
             if sparse and sparse.policy.skips:
                 Selection(low, tags, sparse, tile, True, None, low.x_units, d.hidden).done()
                 continue
@@ -161,7 +164,7 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, p
     add = _special(low, block, f"{name}.residual", d.tokens, d.hidden)
     tags = _select(low, block, name, sparse, transfer, d.tokens)
     wide = d.heads * hu
-    rows = low.tile_rows(_most(low, w, sparse=sparse), v=_room(sparse, wide, 2 * low.x_units, low.x_units), a=w.groups, r=1)
+    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
 
     def project(m: int, tile: Part) -> Block:
         ob = low.v.alloc(m * wide)
@@ -181,7 +184,7 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, p
         return y
 
     with low.phase((w,), () if gate is None else (gate,)) as gates:
-        for tile in _tiles(low, rows, temporal, sparse):
+        for tile in _tasks(low, f"{block}.{name}", linear, _tiles(low, rows, temporal, sparse)):
             m = _rows(tile)
             if sparse and sparse.policy.skips:
                 y = _recovered(low, tags, sparse, tile, not temporal, wide, low.wide)
@@ -206,13 +209,8 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
     add = _special(low, block, "fc2.residual", d.tokens, d.hidden)
     tags = _select(low, block, "mlp", sparse, transfer, d.tokens)
     units = ceil_div(w1.n, 8)
-    frames = None
-    if frame_rows:
-        frames = low.v.alloc(d.frames * low.x_units)
-        low.load(transfer, None, None, Buffer.V, frames, frames.base, units=low.x_units, row_step=low.x_units,
-                 source=(frame_rows[0], d.frames, frame_rows[1]))
-    rows = low.tile_rows(_most(low, w1, w2, sparse=sparse), v=_room(sparse, low.x_units, low.x_units + units, low.x_units),
-                         a=w1.groups + w2.groups, r=2)
+    rows = _tile_rows(low, _most(low, w1, w2, sparse=sparse), sparse, _room(sparse, low.x_units, units, low.x_units),
+                      max(w1.groups, w2.groups))
 
     def compute(m: int, tile: Part, xb: Block, modulate: Vector) -> Block:
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
@@ -233,7 +231,7 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
         return y
 
     with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
-        for tile in _tiles(low, rows, temporal, sparse):
+        for tile in _tasks(low, f"{block}.mlp", linear1, _tiles(low, rows, temporal, sparse)):
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
             if sparse and sparse.policy.skips:
                 y = _recovered(low, tags, sparse, tile, not temporal, low.x_units, d.hidden)
@@ -241,12 +239,10 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
                 y = compute(m, tile, xb, modulate)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
             low.v.free(y)
-            if frames:
-                _add_frames(low, add, xb, frames, tile)
+            if frame_rows:
+                _add_frames(low, transfer, add, xb, frame_rows, tile)
             low.store_rows(transfer, xb, x, tile, not temporal)
             low.v.free(xb)
-    if frames:
-        low.v.free(frames)
 
 
 def _recovered(low: Lowering, tags: Tags, sparse: Sparse, tile: Part, by_frame: bool, units: int, cols: int) -> Block:
@@ -257,11 +253,16 @@ def _recovered(low: Lowering, tags: Tags, sparse: Sparse, tile: Part, by_frame: 
     return y
 
 
-def _add_frames(low: Lowering, tag: int, xb: Block, frames: Block, tile: Part) -> None:
-    """The row of each frame of a spatial tile to all of that frame's rows."""
+def _add_frames(low: Lowering, load_tag: int, tag: int, xb: Block, frame_rows: tuple[int, int], tile: Part) -> None:
+    """The row of each frame of a spatial tile, of those at (address, stride), to all of that frame's rows."""
     (p0, p1), (f0, f1) = tile
-    for number, frame in enumerate(range(f0, f1)):
-        low.residual(tag, xb, frames, p1 - p0, x_row=number * (p1 - p0), y_base=frames.base + frame * low.x_units, y_step=0)
+    address, stride = frame_rows
+    rows = low.v.alloc((f1 - f0) * low.x_units)
+    low.load(load_tag, None, None, Buffer.V, rows, rows.base, units=low.x_units, row_step=low.x_units,
+             source=(address + f0 * stride, f1 - f0, stride))
+    for number in range(f1 - f0):
+        low.residual(tag, xb, rows, p1 - p0, x_row=number * (p1 - p0), y_base=rows.base + number * low.x_units, y_step=0)
+    low.v.free(rows)
 
 
 def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: Tensor) -> None:
@@ -270,13 +271,13 @@ def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: T
     k = d.in_channels * d.patch ** 2
     w = low.weight("pos_embed.proj", low.checkpoint.get("pos_embed.proj.weight").reshape(d.hidden, k),
                    low.checkpoint.get("pos_embed.proj.bias"), Precision.FP16)
-    transfer = low.program.op(name="embed.patch.transfer", kind="transfer", block="embed")
+    transfer = low.op(name="embed.patch.transfer", kind="transfer", block="embed")
     linear = _linear(low, "embed", "patch", d.tokens, w, k, d.hidden)
     add = _special(low, "embed", "positions", d.tokens, d.hidden)
     rows = low.tile_rows(_most(low, w), v=2 * low.x_units, a=w.groups)
     address, stride = positions
     with low.phase((w,)):
-        for tile in low.spatial_tiles(rows):
+        for tile in _tasks(low, "embed.patch", linear, low.spatial_tiles(rows)):
             m = _rows(tile)
             step = m | 1
             block = low.a.alloc(w.groups * step)
@@ -302,7 +303,7 @@ def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
     transfer, before, linear = _ops(low, "final", "proj_out", d.tokens, w, d.hidden, n, "layernorm")
     rows = low.tile_rows(_most(low, w), v=low.x_units + out.units, a=w.groups)
     with low.phase((w,), (norm,)) as (modulate,):
-        for tile in low.temporal_tiles(rows):
+        for tile in _tasks(low, "final.proj_out", linear, low.temporal_tiles(rows)):
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, False)
             a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
                              modulate=modulate,
@@ -320,22 +321,36 @@ def _rows(tile: Part) -> int:
     return (p1 - p0) * (f1 - f0)
 
 
+def _tasks(low: Lowering, name: str, tag: int, tiles: list[Part]) -> Iterator[Part]:
+    """The tiles, each inside a task of its own."""
+    for tile in tiles:
+        with low.task(name, tag):
+            yield tile
+
+
 def _most(low: Lowering, *weights: Weight, sparse: Sparse | None = None) -> int:
-    """Rows of a tile when weights stay in bbuf; more when they stream, so that a tile's products last longer than the
-    stream, and more when only some rows are computed."""
-    return (2 if low.stays(*weights) else 8) * low.row_step * (4 if sparse else 1)
+    """Rows of a tile at most: as many as pay; more when weights stream, so that a tile's products last longer than the stream."""
+    if not low.stays(*weights):
+        return STREAM_TILES * low.row_step
+    return low.best_rows(NOMINAL_DENSITY if sparse else None)
 
 
-def _room(sparse: Sparse | None, x: int, y: int, out: int = 0) -> int:
-    """Units of vbuf that a row of a tile takes in all: rows x that enter, rows y behind them, and in a sparse region cached,
-    gathered and recovered rows of x and of `out` units (compiler/select.py)."""
+def _tile_rows(low: Lowering, most: int, sparse: Sparse | None, units: int, groups: int) -> int:
+    """Rows of a tile that takes so many words of vbuf and abuf a row; in a sparse region three lists of mbuf too."""
+    return low.tile_rows(most, v=units, a=groups, r=1, **({"m": 3} if sparse else {}))
+
+
+def _room(sparse: Sparse | None, x: int, computed: int, out: int) -> int:
+    """Units of vbuf that a row of a tile takes at most at a time: x that enters and, one after another, what is computed from
+    it and, in a sparse region, cached and gathered inputs, and results of `out` units on their way through ru
+    (compiler/select.py)."""
     if sparse is None:
-        return x + y
+        return x + max(computed, out)
     policy, caches = sparse.policy, sparse.caches
     windows = policy.tiling is not None
     inputs = 1 + (caches.x is not None) * (1 + windows)
-    outputs = 1 + (caches.y1 is not None) + 2 * (caches.y2 is not None) + windows
-    return x + y + inputs * x + outputs * (out or (y if windows else 0))
+    outputs = 2 + (caches.y1 is not None) + 2 * (caches.y2 is not None) + windows
+    return 1 + x + max(inputs * x, computed * (1 + (windows and not out)), outputs * out)
 
 
 def _tiles(low: Lowering, rows: int, temporal: bool, sparse: Sparse | None) -> list[Part]:

@@ -7,21 +7,15 @@ every tile is one arithmetic sequence of rows: one transfer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.checkpoint import Checkpoint
 from compiler.errors import CompileError
-from compiler.memory import Block, HbmMap, Part, Pool, Tensor, ceil_div, round_up
-from compiler.program import Program
-from compiler.quantise import pad_heads, pairs, panel, quantise_columns
-from compiler.tiles import MIN_ROWS, Tiling
-from models.config import Config
-from models.isa import NUM_COUNTS, Buffer, Layout, Opcode, Precision, SfuOp
+from compiler.image import Vector, Weight
+from compiler.memory import Block, Part, Shared, Tensor, ceil_div
+from compiler.stage import Stage
+from models.isa import Buffer, Layout, Opcode, SfuOp, SliceBuffer
 
 MAX_ROW_UNITS = (1 << 16) - 1
 
@@ -29,67 +23,6 @@ MAX_ROW_UNITS = (1 << 16) - 1
 def bits(value: float) -> int:
     """FP32 bits of a number, for an immediate."""
     return int(np.float32(value).view(np.uint32))
-
-
-class Image:
-    """Read-only data of the program (weights, parameters), at consecutive addresses; in memory, or appended to a
-    file."""
-
-    def __init__(self, hbm: HbmMap, path: Path | None = None) -> None:
-        self.hbm = hbm
-        self.parts: list[tuple[int, np.ndarray]] = []
-        self.file = path.open("wb") if path else None
-        self.first: int | None = None
-        self.size = 0
-
-    def append(self, name: str, data: np.ndarray) -> int:
-        """Place uint8 data; returns its address."""
-        region = self.hbm.alloc(name, data.size, "weights")
-        if self.first is None:
-            self.first = region.base
-        if self.file:
-            self.file.write(b"\0" * (region.base - self.first - self.file.tell()))
-            self.file.write(data.tobytes())
-        else:
-            self.parts.append((region.base, data))
-        self.size = region.base + data.size - self.first
-        return region.base
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self.file:
-            self.file.close()
-
-
-@dataclass
-class Vector:
-    """Parameter entries in HBM; in pbuf for a whole phase (`resident`), or loaded for every use."""
-
-    address: int
-    entries: int
-    block: Block | None = None
-    resident: bool = True
-
-
-@dataclass
-class Weight:
-    """A linear layer's B operand in HBM: panels of some columns each (address, first column, columns), and {scale,
-    bias}."""
-
-    name: str
-    n: int
-    k: int
-    groups: int
-    precision: Precision
-    chunks: list[tuple[int, int, int]]
-    affine: Vector
-    blocks: list[Block | None] = field(default_factory=list)
-    resident: bool = True
-
-    @property
-    def units(self) -> int:
-        """Size of all panels, in units."""
-        return self.n * self.groups
 
 
 @dataclass(frozen=True)
@@ -121,35 +54,8 @@ class Panel:
     count: Count | None = None
 
 
-class Lowering(Tiling):
-    """State of one compilation, and the instructions that every phase is made of."""
-
-    def __init__(self, checkpoint: Checkpoint, config: Config, captions: int, hbm: HbmMap,
-                 weights: Path | None = None) -> None:
-        self.checkpoint, self.config, self.dims, self.captions = checkpoint, config, checkpoint.dims, captions
-        self.program = Program(config)
-        self.hbm = hbm
-        self.image = Image(self.hbm, weights)
-        self.a = Pool("abuf", config.abuf)
-        self.b = Pool("bbuf", config.bbuf)
-        self.v = Pool("vbuf", config.vbuf)
-        self.p = Pool("pbuf", config.pbuf)
-        self.r = Pool("rbuf", config.rbuf)
-        self.m = Pool("mbuf", config.mbuf)
-        self.counts = Pool("count registers", NUM_COUNTS)
-        self.counts.alloc(1)  # register 0 does not exist
-        self.masks: dict[bytes, int] = {}
-        self.buffer = {Buffer.A: self.a, Buffer.B: self.b, Buffer.V: self.v, Buffer.P: self.p}
-        d = self.dims
-        self.head_units = ceil_div(d.head_dim, 8)
-        self.head_pad = 8 * self.head_units
-        # Rows by which tiles grow: whole tiles of the array.
-        self.row_step = round_up(MIN_ROWS, self.config.int8_rows)
-        self.value_units = self.head_units | 1  # step of V's rows in bbuf: odd, as KN wants it
-        self.wide = d.heads * self.head_pad  # channels of a row of concatenated heads, each head padded to whole units
-        self.x_units = ceil_div(d.hidden, 8)
-        self.x_stride = round_up(2 * d.hidden, 64)
-        self.head_stride = round_up(2 * self.head_pad, 32)
+class Lowering(Stage):
+    """The instructions that every phase is made of."""
 
     # ------------------------------------------------------------------------------------------------------- transfers
 
@@ -203,92 +109,34 @@ class Lowering(Tiling):
             self.masks[key] = self.image.append(f"mask.{len(self.masks)}", packed)
         return self.masks[key], units
 
-    def entries(self, tag: int, vector: Vector, first: int = 0, count: int | None = None) -> tuple[Block, int]:
+    def entries(self, tag: int, vector: Vector, first: int = 0, count: int | None = None) -> tuple[Block | Shared, int]:
         """(block, entry) of pbuf that holds a vector from its entry `first` on; `done` gives it back."""
-        if vector.block:
-            return vector.block, vector.block.base + first
         if vector.resident:
-            first, count = 0, vector.entries
+            if not vector.block:
+                vector.block = self._share(SliceBuffer.P, vector.entries, tag)
+                self._load_shared(tag, vector.block, vector.address)
+            return vector.block, vector.block.base + first
         count = vector.entries - first if count is None else count
         block = self.p.alloc(count)
         self.load(tag, None, None, Buffer.P, block, 4 * block.base, units=4 * count, row_step=0,
                   source=(vector.address + 64 * first, 1, 0))
-        if vector.resident:
-            vector.block = block
         return block, block.base
 
-    def done(self, vector: Vector, block: Block) -> None:
+    def done(self, vector: Vector, block: Block | Shared) -> None:
         """The use of `entries` is over."""
         if not vector.resident:
             self.p.free(block)
 
-    # --------------------------------------------------------------------------------------------------------- weights
+    # ------------------------------------------------------------------------------------------------------------ gemm
 
-    def weight(self, name: str, matrix: np.ndarray, bias: np.ndarray, precision: Precision = Precision.INT8) -> Weight:
-        """Place a linear layer float32 [N, K] in the weight image, cut into chunks of at most a quarter of bbuf."""
-        n, k = matrix.shape
-        groups = ceil_div(k, 16 if precision == Precision.INT8 else 8)
-        width, stream = n, min(self.config.bbuf // 4, 8 * self.config.pbuf * groups)
-        if n * groups > stream:
-            width = stream // groups // self.config.tile_cols * self.config.tile_cols
-            if not width:
-                raise CompileError(f"{name}: {groups} x {self.config.tile_cols} words of weights do not fit bbuf")
-            width = min(n, round_up(ceil_div(n, ceil_div(n, width)), self.config.tile_cols))
-        if precision == Precision.INT8:
-            matrix, scale = quantise_columns(matrix)
-        else:
-            if np.abs(matrix).max() > np.finfo(np.float16).max:
-                raise CompileError(f"{name}.weight: a value does not fit FP16")
-            matrix, scale = matrix.astype(np.float16), np.ones(n, np.float32)
-        chunks = []
-        for first in range(0, n, width):
-            columns = matrix[first:first + width]
-            chunks.append((self.image.append(f"{name}.{first}", panel(columns)), first, len(columns)))
-        affine = Vector(self.image.append(f"{name}.affine", pairs(scale, bias)), ceil_div(n, 8))
-        return Weight(name, n, k, groups, precision, chunks, affine)
-
-    def linear_weight(self, *names: str, heads_out: bool = False, heads_in: bool = False) -> Weight:
-        """INT8 weight of the named layers, concatenated over their outputs; heads padded to whole units where asked."""
-        d = self.dims
-        matrices, biases = [], []
-        for name in names:
-            matrix, bias = self.checkpoint.get(f"{name}.weight"), self.checkpoint.get(f"{name}.bias")
-            if heads_out:
-                matrix = pad_heads(matrix, d.heads, d.head_dim, self.head_pad, 0)
-                bias = pad_heads(bias, d.heads, d.head_dim, self.head_pad, 0)
-            if heads_in:
-                matrix = pad_heads(matrix, d.heads, d.head_dim, self.head_pad, 1)
-            matrices.append(matrix)
-            biases.append(bias)
-        return self.weight(names[0], np.concatenate(matrices), np.concatenate(biases))
-
-    def stays(self, *weights: Weight) -> bool:
-        """Whether these weights fit bbuf together, so that a phase loads them once."""
-        return sum(w.units for w in weights) < self.config.bbuf
-
-    @contextmanager
-    def phase(self, weights: tuple[Weight, ...], addresses: tuple[int, ...] = ()) -> Iterator[list[Vector]]:
-        """The vectors (of one token's channels) at these addresses; what fits together stays on the chip for the
-        phase."""
-        stay = self.stays(*weights)
-        channels = [Vector(address, self.x_units) for address in addresses]
-        vectors = channels + [w.affine for w in weights]
-        resident = sum(v.entries for v in vectors) <= self.config.pbuf
-        # What takes more than half of a buffer must not leave gaps.
-        self.b.tight = stay and 2 * sum(w.units for w in weights) > self.config.bbuf
-        self.p.tight = resident and 2 * sum(v.entries for v in vectors) > self.config.pbuf
-        for vector in vectors:
-            vector.resident = resident
-        for weight in weights:
-            weight.resident, weight.blocks = stay, [None] * len(weight.chunks)
-        yield channels
-        for block in [block for weight in weights for block in weight.blocks if block]:
-            self.b.free(block)
-        for block in [v.block for v in vectors if v.block]:
-            self.p.free(block)
-
-    def _load_panel(self, tag: int, weight: Weight, index: int) -> Block:
+    def _panel(self, tag: int, weight: Weight, index: int) -> Block | Shared:
+        """A chunk's panel in bbuf: in the weight set, or in the slice (`linear` gives it back)."""
         address, _, n = weight.chunks[index]
+        if weight.resident:
+            if not weight.blocks[index]:
+                weight.blocks[index] = self._share(SliceBuffer.B, n * weight.groups, tag)
+                self._load_shared(tag, weight.blocks[index], address)
+            return weight.blocks[index]
         block = self.b.alloc(n * weight.groups)
         rows, units = (1, block.units) if block.units <= MAX_ROW_UNITS else (weight.groups, n)
         if rows > 1 and n % 2:
@@ -297,15 +145,13 @@ class Lowering(Tiling):
                   source=(address, rows, 16 * units))
         return block
 
-    # ------------------------------------------------------------------------------------------------------------ gemm
-
     def linear(self, tag: int, load_tag: int, a: Panel, weight: Weight) -> Block:
         """a x weight with its scale and bias, FP16 rows in a new vbuf block."""
         units = ceil_div(weight.n, 8)
         out = self.v.alloc(a.rows * units)
         for index, (_, first, n) in enumerate(weight.chunks):
             affine, entry = self.entries(load_tag, weight.affine, first // 8, ceil_div(n, 8))
-            block = weight.blocks[index] or self._load_panel(load_tag, weight, index)
+            block = self._panel(load_tag, weight, index)
             reads = [(a.block, None), (block, None), (affine, None)] + ([(a.scale, None)] if a.scale else [])
             reads += [a.count.access] if a.count else []
             self.program.emit(
@@ -315,9 +161,7 @@ class Lowering(Tiling):
                 o_step=units, rbuf_base=a.scale.base if a.scale else 0, pbuf_base=entry,
                 **(a.count.fields if a.count else {}))
             self.done(weight.affine, affine)
-            if weight.resident:
-                weight.blocks[index] = block
-            else:
+            if not weight.resident:
                 self.b.free(block)
         return out
 

@@ -1,8 +1,10 @@
 """Where data lies: regions of HBM, and blocks of the on-chip buffers with what depends on them.
 
-Hazards are found on *tracked* objects: a block of an on-chip buffer or a tensor in HBM. An access names a part of the
-object, a tuple of half-open intervals (or None for all of it); two accesses conflict when their parts overlap in
-every dimension and one of them writes. A block that takes over memory of freed blocks inherits their accesses.
+Hazards are found on *tracked* objects: a block of an on-chip buffer, whose accesses are the instructions of one task, or a
+tensor in HBM, whose accesses are tasks. An access names a part of the object, a tuple of half-open intervals (or None for
+all of it); two accesses conflict when their parts overlap in every dimension and one of them writes. A block that takes
+over memory of freed blocks inherits their accesses. Blocks of the shared part of a buffer are not tracked: a weight set is
+there before a task that uses it starts, and stays until it is over.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 
 from compiler.errors import CompileError
 from models.config import BEAT_BYTES
+from models.isa import SliceBuffer
 
 Part = tuple[tuple[int, int], ...] | None
 ADDRESS_LIMIT = 1 << 40
@@ -63,8 +66,19 @@ class Accesses:
         self.near: list[Accesses] = [self]
 
 
+def _overlapping(part: Part, parts: dict[Part, Accesses]) -> list[Accesses]:
+    """The entries of those parts that overlap one: `overlap`, for each of many."""
+    if part is None:
+        return list(parts.values())
+    if len(part) == 1:
+        (low, high), = part
+        return [e for p, e in parts.items() if p is None or low < p[0][1] and p[0][0] < high]
+    (low, high), (left, right) = part
+    return [e for p, e in parts.items() if p is None or (low < p[0][1] and p[0][0] < high and left < p[1][1] and p[1][0] < right)]
+
+
 class Tracked:
-    """Memory whose accesses are followed; instructions are numbers in sequential order.
+    """Memory whose accesses are followed; instructions (or tasks) are numbers in sequential order.
 
     Parts recur layer after layer, so each distinct one keeps the list of those that overlap it.
     """
@@ -79,17 +93,17 @@ class Tracked:
         entry = self.parts.get(part)
         if entry is None:
             entry = Accesses(part)
-            for other in self.parts.values():
-                if overlap(part, other.part):
-                    entry.near.append(other)
-                    other.near.append(entry)
+            for other in _overlapping(part, self.parts):
+                entry.near.append(other)
+                other.near.append(entry)
             self.parts[part] = entry
         return entry
 
     def read(self, part: Part, index: int) -> set[int]:
         """Instruction `index` reads `part`: the instructions that it must follow."""
         entry = self._part(part)
-        entry.readers.append(index)
+        if not entry.readers or entry.readers[-1] != index:
+            entry.readers.append(index)
         deps: set[int] = set()
         for other in entry.near:
             deps.update(other.writers)
@@ -136,8 +150,17 @@ class Block(Tracked):
         self.base, self.units = base, units
 
 
+@dataclass(frozen=True)
+class Shared:
+    """`units` words of the shared part of a buffer, from `base`."""
+
+    buffer: SliceBuffer
+    base: int
+    units: int
+
+
 class Pool:
-    """Allocator of one on-chip buffer.
+    """Allocator of one on-chip buffer, or of a task's slice of it.
 
     Next fit: reuse comes as late as possible, which double-buffers by itself. First fit where space is `tight`: one
     tile at a

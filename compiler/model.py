@@ -1,4 +1,4 @@
-"""A Latte model, or some of its blocks, as one program.
+"""A Latte model, or some of its blocks, as one table of tasks.
 
 `compile_blocks` lays out HBM, runs the phases of every block in sequential order, and assembles. The host's part
 (timestep, caption and patch inputs) goes to input regions: compiler/inputs.py writes them.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.assemble import Assembled, Assembler
 from compiler.attention import (Planes, attention_tags, spatial_attention, spatial_sizes, temporal_attention,
                                 temporal_sizes)
 from compiler.checkpoint import Checkpoint, Dims, host_tensors
@@ -19,10 +20,12 @@ from compiler.layers import (Modulation, final_phase, mlp_phase, output_phase, p
                              text_phase)
 from compiler.lower import Lowering
 from compiler.memory import HBM_BYTES, HbmMap, Region, Tensor, ceil_div, round_up
-from compiler.program import Assembled, Op
+from compiler.program import ALL_SLICES, Op
 from compiler.sparsity import IN_PLACE, REGIONS, CacheLayout, Policies, Sparse
+from compiler.tasks import Schedule
 from models.config import Config
 from models.isa import Buffer, Opcode, SfuOp
+from models.slices import Slices
 
 Block = tuple[str, int]  # ("spatial" | "temporal", layer)
 STEM = {"spatial": "transformer_blocks", "temporal": "temporal_transformer_blocks"}
@@ -30,7 +33,8 @@ STEM = {"spatial": "transformer_blocks", "temporal": "temporal_transformer_block
 
 @dataclass
 class Compiled:
-    """A program with its memory map; addresses are HBM byte addresses from `hbm.base`."""
+    """A table of tasks with its memory map; addresses are HBM byte addresses from `hbm.base`. `program` holds the programs of
+    the tasks, `table` the task table; `cores` may run them."""
 
     config: Config
     dims: Dims
@@ -38,7 +42,10 @@ class Compiled:
     blocks: list[Block]
     whole: bool
     hbm: HbmMap
+    cores: int
+    slices: Slices
     program: Region
+    table: Region
     assembled: Assembled
     ops: list[Op]
     parts: list[tuple[int, np.ndarray]]
@@ -51,8 +58,13 @@ class Compiled:
 
     @property
     def instructions(self) -> int:
-        """Instructions with END."""
+        """Instructions of all programs with their ENDs."""
         return len(self.assembled.code)
+
+    @property
+    def table_entries(self) -> int:
+        """Entries of the table with END."""
+        return len(self.assembled.table)
 
     @property
     def read_window(self) -> tuple[int, int]:
@@ -65,9 +77,11 @@ class Compiled:
         return self.hbm.window("scratch", "spare")
 
     def memory(self) -> np.ndarray:
-        """Memory image, uint8 from address `hbm.base`: weights and program in place, the rest zero."""
+        """Memory image, uint8 from address `hbm.base`: weights, programs and table in place, the rest zero."""
         memory = np.zeros(self.read_window[1] - self.hbm.base, np.uint8)
-        for address, data in [*self.parts, (self.program.base, self.assembled.code.reshape(-1))]:
+        table = self.assembled.placed_at(self.program.base)
+        programs = [(self.program.base, self.assembled.code.reshape(-1)), (self.table.base, table.reshape(-1))]
+        for address, data in [*self.parts, *programs]:
             memory[address - self.hbm.base:address - self.hbm.base + data.size] = data
         return memory
 
@@ -111,7 +125,7 @@ class _Layout:
             for name in ("cross.k", "cross.v"):
                 self._planes(name, h, low.captions, 1, hu, hs, "pf")
         if "temporal" in kinds:
-            self.count, self.temporal_tight = temporal_sizes(low)
+            self.count = temporal_sizes(low)
             wide["temporal"] = (1, h)
             for own in self._owners(blocks, "temporal", "temporal", "qkv", branches):
                 for name in "qkv":
@@ -158,8 +172,8 @@ class _Layout:
     def _spare(self, region: Region) -> None:
         """Harmless instructions that only carry waits beyond the third (compiler/program.py)."""
         low = self.low
-        a, b, v, e = (pool.alloc(1).base for pool in (low.a, low.b, low.v, low.m))
-        low.program.spare = {
+        a, b, v, e = (pool.size for pool in (low.a, low.b, low.v, low.m))  # the word behind what a task may use
+        self.spare = {
             Opcode.LOAD: {"hbm_addr": region.base, "rows": 1, "row_units": 1, "buffer": int(Buffer.A), "base": a,
                           "unit_step": 1},
             Opcode.STORE: {"hbm_addr": region.base, "rows": 1, "row_units": 1, "buffer": int(Buffer.V), "base": v,
@@ -171,6 +185,8 @@ class _Layout:
                         "map_base": e, "write_base": e},
             Opcode.RU: {"rows": 1, "units": 1, "y_base": v, "d_base": v, "map_base": e},
         }
+        for fields in self.spare.values():
+            fields["slice"] = ALL_SLICES
 
     def _keeps(self, kind: str, layer: int, region: str) -> bool:
         """Whether the planes of a block must outlive it."""
@@ -223,39 +239,40 @@ def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_f
             tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
             tiles = low.spatial_tiles(lay.rows)
             frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
-            spatial_attention(low, tags, planes, frames)
+            spatial_attention(low, f"{name}.attn", tags, planes, frames)
         output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False, sparse["out"])
         query_phase(low, name, stem, x, text.q, sparse["cross_q"])
         if not skipped("cross_q", "cross_out"):
             tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
-            spatial_attention(low, tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
+            spatial_attention(low, f"{name}.cross", tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
         output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False, sparse["cross_out"])
         mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None,
                   sparse["mlp"])
         return
-    planes = lay.planes(kind, layer, "temporal", "qkv", d.heads, lay.temporal_tight)
+    planes = lay.planes(kind, layer, "temporal", "qkv", d.heads, False)
     qkv_phase(low, name, stem, x, planes, mod, True, sparse["qkv"])
     if not skipped("qkv", "out"):
         tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
-        temporal_attention(low, tags, planes, low.temporal_tiles(lay.count * d.frames))
+        temporal_attention(low, f"{name}.attn", tags, planes, low.temporal_tiles(lay.count * d.frames))
     output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True, sparse["out"])
     mlp_phase(low, name, stem, x, mod, True, sparse=sparse["mlp"])
 
 
 def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks: list[Block] | None = None, *,
-                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None,
-                   policies: Policies | None = None, branch: tuple[int, int] = (0, 1)) -> Compiled:
+                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None, policies: Policies | None = None,
+                   branch: tuple[int, int] = (0, 1), cores: int | None = None, schedule: Schedule = Schedule()) -> Compiled:
     """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
-    velocity.
+    velocity, for `cores` cores (None: all that the machine has).
 
     The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there each tile lies in
-    one frame,
-    so the addend is one row). `policies` name the regions that are sparse at this step or keep caches for one that will
-    be (compiler/sparsity.py); `branch` = (this branch of the guidance, branches): each has its own caches. HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image;
-    without it the image is kept in memory.
+    one frame, so the addend is one row). `policies` name the regions that are sparse at this step or keep caches for one
+    that will be (compiler/sparsity.py); `branch` = (this branch of the guidance, branches): each has its own caches. HBM is
+    `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
     """
     if captions < 1:
         raise CompileError(f"captions = {captions}: at least one caption token is needed")
+    if cores is not None and not 1 <= cores <= config.cores:
+        raise CompileError(f"cores = {cores}: configuration {config.name} has {config.cores}")
     whole = blocks is None
     d = checkpoint.dims
     blocks = all_blocks(d) if whole else blocks
@@ -264,7 +281,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
             raise CompileError(f"block {kind} {layer} does not exist; the model has {d.layers} layers")
     for name in host_tensors(d):
         checkpoint.get(name)  # a defect there would otherwise show only when the host prepares a run
-    low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), weights)
+    low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), [k for k, _ in blocks], whole, weights, cores, schedule)
     lay = _Layout(low, blocks, whole, policies or {}, branch)
     if whole:
         patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), lay.x)
@@ -275,17 +292,17 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     if whole:
         final_phase(low, lay.x, lay.tensors["out"][0], lay.inputs["mod"].base + 4 * len(blocks) * 64 * low.x_units)
     low.image.close()
-    assembled = low.program.assemble()
-    region = low.hbm.alloc("program", assembled.code.size, "program")
-    peak = {pool.name: pool.peak for pool in (low.a, low.b, low.v, low.p, low.r, low.m)}
-    return Compiled(config, d, captions, blocks, whole, low.hbm, region, assembled, low.program.ops, low.image.parts,
-                    low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, peak)
+    assembled = Assembler(config, low.tasks, low.sets, lay.spare, low.cores, schedule.priority).assemble()
+    program = low.hbm.alloc("program", assembled.code.size, "program")
+    table = low.hbm.alloc("table", assembled.table.size, "program")
+    return Compiled(config, d, captions, blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
+                    low.image.parts, low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, low.peak)
 
 
 def cache_bytes(checkpoint: Checkpoint, config: Config, captions: int, policies: Policies, branches: int = 1) -> int:
     """HBM that activations and caches of the whole denoiser take, without weights and program; raises CompileError when that
     alone is more than there is. No program is compiled."""
-    low = Lowering(checkpoint, config, captions, HbmMap(0))
     blocks = all_blocks(checkpoint.dims)
+    low = Lowering(checkpoint, config, captions, HbmMap(0), STEM, True)
     _Layout(low, blocks, True, policies, (0, branches))
     return low.hbm.end - low.hbm.base

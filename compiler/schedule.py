@@ -1,9 +1,9 @@
-"""Order of the instructions: list scheduling over the dependencies, in estimated time.
+"""Order of the instructions of a task: list scheduling over the dependencies, in estimated time.
 
 Each unit takes, whenever it is free, the oldest instruction (in sequential order) whose dependencies have completed,
-among the first `window` instructions that have not started. Loads, special functions and stores of neighbouring tiles
-so run ahead of or behind the matrix unit as far as the buffers allow. The program order is the order of the estimated
-starts; a queue in the hardware then never waits for long behind a head that is not ready.
+among the first `window` instructions that have not started. The program order is the order of the estimated
+starts; a queue in the hardware then never waits for long behind a head that is not ready. Tasks of other contexts fill what a
+task leaves idle (compiler/plan.py).
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Selection:
             writes.append((meta, None))
             fields |= {"meta": 1, "meta_base": meta.base}
         low.program.emit(Opcode.SU, self.tags.su, reads, writes, rows=self.m, cols=cols, x_base=x.base if x else 0,
-                         x_step=units,                         list_base=self.lists.base, map_base=self.map.base, write_base=self.written.base,
+                         x_step=units, list_base=self.lists.base, map_base=self.map.base, write_base=self.written.base,
                          count_kept=self.kept.block.base, count_written=self.written_count.block.base,
                          **self._grid(), **fields)
         for block in (cached, mask):

@@ -5,51 +5,72 @@ from __future__ import annotations
 from compiler.checkpoint import Dims
 from compiler.errors import CompileError
 from compiler.memory import Part, Pool, ceil_div, round_up
+from models.config import Config
 from models.isa import MAX_LIST_ROWS
 
 MIN_ROWS = 32  # of a tile, where they fit: instructions stay few
+START = 0.25  # what starting a task costs, in rows: its first transfers and special functions wait for one another
+DRAIN = 64  # and one row for so many rows of an INT8 tile
+PHASES = 2  # over which the wait in front of an all-to-all dependency spreads; from estimates for one to four cores of `sim`
 
 
 class Tiling:
-    """The part of a lowering that cuts tokens into tiles: sizes of the model and the pools of the buffers that tiles use."""
+    """The part of a lowering that cuts tokens into tiles: sizes of the model, and the pools of the slices that tiles use."""
 
     dims: Dims
+    config: Config
+    cores: int
     row_step: int  # rows by which tiles grow: whole tiles of the array
     a: Pool
     v: Pool
     r: Pool
+    m: Pool
+    tight: bool
 
     def tile_rows(self, most: int, **per_row: int) -> int:
-        """Rows of a tile: the most (a multiple of the INT8 tile, at most `most`) of which two fit the buffers.
+        """Rows of a tile: the most of `_sizes`, at most `most`, that fit the slices, or less.
 
-        `per_row` are units of v, a or r that one row takes. Falls back to one tile at a time, then to fewer rows.
+        `per_row` are words of v, a, r or m that one row takes.
         """
-        pools = {"v": self.v, "a": self.a, "r": self.r}
+        pools = {"v": self.v, "a": self.a, "r": self.r, "m": self.m}
         step = self.row_step
-        choices = list(range(round_up(most, step), 0, -step)) + [r for r in (16, 8, 4, 2, 1) if r < step]
-        for copies in (2, 1):
-            for rows in choices:
-                if rows < step and copies == 2:
-                    continue
-                if all(copies * (rows | 1) * units <= pools[name].available for name, units in per_row.items()):
-                    self.set_tight(copies == 1)
-                    return rows
-        name = max(per_row, key=lambda name: per_row[name] / pools[name].size)
+        choices = [r for r in self._sizes() if r <= round_up(most, step)][::-1] + [r for r in (16, 8, 4, 2, 1) if r < step]
+        for rows in choices:
+            if all((rows | 1) * units <= pools[name].size for name, units in per_row.items()):
+                self.tight = any(2 * (rows | 1) * units > pools[name].size for name, units in per_row.items())
+                return rows
+        name = max(per_row, key=lambda name: per_row[name] / max(1, pools[name].size))
         pool = pools[name]
         raise CompileError(f"{pool.name} is too small: one row needs {per_row[name]} of {pool.size} words")
 
-    def set_tight(self, tight: bool) -> None:
-        """How the buffers of tiles are allocated from now on."""
-        for pool in (self.a, self.v, self.r):
-            pool.tight = tight
+    def best_rows(self, density: float | None = None) -> int:
+        """Rows of a tile, of `_sizes`, for which the least is lost, as a share of the time: to the start of a task; in front of an
+        all-to-all dependency, where a core waits for half a tile of another; and, where only a share `density` of the rows is
+        kept, to those that fill the last INT8 tile."""
+        tokens, tile = self.dims.tokens, self.config.int8_rows
+        once = START + tile / DRAIN + (0.0 if density is None else (tile - 1) / 2 / density)
+
+        def lost(rows: int) -> float:
+            return once / rows + 0.5 * rows * self.cores / (tokens * PHASES)
+
+        return min(self._sizes(), key=lost)
+
+    def _sizes(self) -> list[int]:
+        """Rows that a tile may have: the least, doubled again and again, so that the tiles of one phase hold whole tiles of
+        another, and few tasks wait for many."""
+        out = [self.row_step]
+        while 2 * out[-1] <= min(round_up(self.dims.tokens, self.row_step), MAX_LIST_ROWS):
+            out.append(2 * out[-1])
+        return out
 
     def spatial_tiles(self, rows: int) -> list[Part]:
-        """The tokens frame by frame, at most `rows` at a time."""
+        """The tokens by equal parts of at most `rows` positions, each part frame by frame: a temporal tile behind these tiles
+        needs the first part of every frame, not every frame as a whole."""
         d = self.dims
         count = ceil_div(d.positions, rows)
         rows = min(rows, round_up(ceil_div(d.positions, count), min(rows, self.row_step)))
         starts = range(0, d.positions, rows)
-        return [((p, min(p + rows, d.positions)), (f, f + 1)) for f in range(d.frames) for p in starts]
+        return [((p, min(p + rows, d.positions)), (f, f + 1)) for p in starts for f in range(d.frames)]
 
     def temporal_tiles(self, rows: int) -> list[Part]:
         """The tokens by positions with all of their frames, about `rows` rows at a time, or by pieces of a position."""
@@ -82,7 +103,7 @@ class Tiling:
         """0..total in intervals of multiples of `step`, at most `most` long (but a step). They double from the first one on and
         halve towards the end: neither the matrix unit, when a phase begins, nor the next phase waits for a whole large tile.
         `rows` are those of one unit."""
-        step = max(step, step * (MIN_ROWS // (step * rows)))
+        step *= max(1, min(MIN_ROWS // (step * rows), most // step))
         parts, start, size = [], 0, 0
         while start < total:
             size = max(step, min(most, 2 * size or step, (total - start) // 2) // step * step)

@@ -1,25 +1,28 @@
 """Report of a simulated program: operations with their cycles, a table, a timeline, JSON (docs/reports.md).
 
-Every cycle of the run belongs to one operation of the matrix unit: from the completion before to its own completion,
+Every cycle of every core belongs to one operation of its matrix unit: from the completion before to its own completion,
 so that waiting counts against the operation that waited, and the cycles of all linear and attention operations add up
-to the whole run. Special functions and transfers list the cycles in which their unit worked on them.
+to the cycles of the run times its cores. Special functions and transfers list the cycles in which their units worked on
+them, all cores together.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from compiler.program import Assembled, Op
+from compiler.assemble import Assembled
+from compiler.program import Op
+from host.trace import Span, TaskSpan
 from models.config import Config
 from models.isa import Unit
 
-Event = tuple[int, int, str, int]  # cycle, unit, "start" | "done", tag
 COLOURS = {"linear": "#1f77b4", "attention": "#d62728", "special": "#2ca02c", "sparsity": "#ff7f0e", "transfer": "#9467bd"}
 
 
@@ -28,39 +31,53 @@ def peak(op: Op, config: Config) -> int:
     return config.int8_macs if op.precision == "int8" else config.fp16_macs
 
 
-def estimated_trace(assembled: Assembled) -> list[Event]:
-    """The compiler's own estimate as a trace, for runs without RTL."""
-    events = []
-    for unit, tag, start, done in zip(assembled.unit, assembled.tag, assembled.start, assembled.done):
-        events += [(int(start), int(unit), "start", int(tag)), (int(done), int(unit), "done", int(tag))]
-    return sorted(events, key=lambda e: (e[0], e[2] == "start"))
+@dataclass(frozen=True)
+class Trace:
+    """What every core did when: instructions, and tasks by their entry in the table; `cycles` of the whole run."""
+
+    cores: int
+    cycles: int
+    spans: Sequence[Span]
+    tasks: Sequence[TaskSpan] = ()
+
+    def of(self, core: int, unit: Unit) -> list[Span]:
+        """A unit's instructions, in the order of their completions."""
+        return sorted((s for s in self.spans if s.core == core and s.unit == unit), key=lambda s: s.done)
+
+    def busy(self, core: int, unit: Unit) -> int:
+        """Cycles in which a unit has an instruction."""
+        total = reached = 0
+        for s in self.of(core, unit):
+            total += max(0, s.done - max(s.start, reached))
+            reached = max(reached, s.done)
+        return total
 
 
-def intervals(trace: Iterable[Event]) -> dict[Unit, list[tuple[int, int, int]]]:
-    """(start, done, tag) of every instruction, per unit in order; a unit completes its instructions in order."""
-    starts: dict[Unit, list[tuple[int, int]]] = {unit: [] for unit in Unit}
-    dones: dict[Unit, list[int]] = {unit: [] for unit in Unit}
-    for cycle, unit, what, tag in trace:
-        if what == "start":
-            starts[Unit(unit)].append((cycle, tag))
-        else:
-            dones[Unit(unit)].append(cycle)
-    return {unit: [(s, d, tag) for (s, tag), d in zip(starts[unit], dones[unit])] for unit in Unit}
+def estimated_trace(assembled: Assembled, cores: int) -> Trace:
+    """The compiler's own estimate as a trace, for runs without RTL; contexts are not known."""
+    spans = []
+    for entry, info in enumerate(assembled.tasks):
+        core = max(0, int(assembled.core[entry]))
+        for i in range(info.instruction, info.instruction + info.length - 1):
+            spans.append(Span(int(assembled.start[i]), int(assembled.done[i]), core, 0, Unit(int(assembled.unit[i])),
+                              int(assembled.tag[i]), entry))
+    return Trace(cores, assembled.estimate, spans)
 
 
-def operation_cycles(spans: dict[Unit, list[tuple[int, int, int]]], cycles: int, count: int) -> np.ndarray:
+def operation_cycles(trace: Trace, count: int) -> np.ndarray:
     """Cycles of each of `count` operations: attribution as the module's docstring says."""
     out = np.zeros(count, np.int64)
-    before = 0
-    for position, (_, done, tag) in enumerate(spans[Unit.MPU]):
-        end = cycles if position == len(spans[Unit.MPU]) - 1 else done
-        out[tag] += end - before
-        before = end
-    for unit in set(Unit) - {Unit.MPU}:
-        reached: dict[int, int] = {}
-        for start, done, tag in spans[unit]:
-            out[tag] += max(0, done - max(start, reached.get(tag, 0)))
-            reached[tag] = max(done, reached.get(tag, 0))
+    for core in range(trace.cores):
+        before, last = 0, trace.of(core, Unit.MPU)
+        for position, span in enumerate(last):
+            end = trace.cycles if position == len(last) - 1 else span.done
+            out[span.tag] += end - before
+            before = end
+        for unit in set(Unit) - {Unit.MPU}:
+            reached: dict[int, int] = {}
+            for span in trace.of(core, unit):
+                out[span.tag] += max(0, span.done - max(span.start, reached.get(span.tag, 0)))
+                reached[span.tag] = max(span.done, reached.get(span.tag, 0))
     return out
 
 
@@ -91,19 +108,19 @@ def _sum(rows: list[dict[str, object]], kind: str, ops: Sequence[Op], config: Co
             "utilisation": round(ideal / cycles, 4) if cycles else 0.0}
 
 
-def build(config: Config, ops: Sequence[Op], assembled: Assembled, trace: list[Event], cycles: int,
+def build(config: Config, ops: Sequence[Op], assembled: Assembled, trace: Trace,
           shares: Mapping[str, float] | None = None) -> dict[str, object]:
-    """The part of the report that follows from a program and its trace; `shares` of kept rows by region."""
-    macs = executed(ops, shares or {})
-    rows = _rows(ops, operation_cycles(intervals(trace), cycles, len(ops)), assembled, config, macs)
+    """The part of the report that follows from a table and its trace; `shares` of kept rows by region."""
+    macs, cycles = executed(ops, shares or {}), trace.cycles
+    rows = _rows(ops, operation_cycles(trace, len(ops)), assembled, config, macs)
     ideal = sum(m / peak(op, config) for m, op in zip(macs, ops))
     linear, attention = (_sum(rows, kind, ops, config) for kind in ("linear", "attention"))
     return {
-        "cycles": cycles, "macs": sum(macs), "peak_macs_per_cycle": config.int8_macs,
-        "mac_utilisation": round(ideal / cycles, 4) if cycles else 0.0, "linear_utilisation": linear["utilisation"],
+        "cores": trace.cores, "cycles": cycles, "macs": sum(macs), "peak_macs_per_cycle": trace.cores * config.int8_macs,
+        "mac_utilisation": round(ideal / (cycles * trace.cores), 4) if cycles else 0.0, "linear_utilisation": linear["utilisation"],
         "attention_utilisation": attention["utilisation"], "linear": linear, "attention": attention,
         "bytes_moved": int(assembled.moved.sum()),
-        "instructions": len(assembled.code), "ops": rows,
+        "instructions": len(assembled.code), "tasks": len(assembled.tasks), "ops": rows,
     }
 
 
@@ -133,12 +150,13 @@ def print_report(console: Console, report: dict[str, object]) -> None:
     totals.add_column("what")
     totals.add_column("value", justify="right")
     cycles = f"{report['cycles']:,}" + ("" if report["rtl"] else " (the compiler's estimate)")
-    rows = [("cycles", cycles), ("MACs", f"{report['macs']:,}"),
+    rows = [("cores", f"{report['cores']}"), ("cycles", cycles), ("MACs", f"{report['macs']:,}"),
             ("peak", f"{report['peak_macs_per_cycle']} INT8 MAC per cycle"),
             ("MAC utilisation, all", f"{report['mac_utilisation']:.1%}"),
             ("MAC utilisation, linear", f"{report['linear_utilisation']:.1%}"),
             ("MAC utilisation, attention", f"{report['attention_utilisation']:.1%}"),
-            ("bytes moved", f"{report['bytes_moved']:,}"), ("instructions", f"{report['instructions']:,}")]
+            ("bytes moved", f"{report['bytes_moved']:,}"), ("tasks", f"{report['tasks']:,}"),
+            ("instructions", f"{report['instructions']:,}")]
     rows += [(f"cosine to FP32, {name}", f"{value:.6f}") for name, value in report["cosine"].items()]
     rows += [("wall time", f"{report['wall_seconds']:.1f} s")]
     if report["rtl"]:
@@ -150,36 +168,67 @@ def print_report(console: Console, report: dict[str, object]) -> None:
     console.print(totals)
 
 
-def timeline(path: Path, ops: Sequence[Op], trace: list[Event], cycles: int, title: str) -> None:
-    """PNG of who was busy when: one lane per unit, coloured by kind; below, the first tenth of the run."""
+def timeline(path: Path, ops: Sequence[Op], trace: Trace, title: str, counters: Mapping[str, object] | None = None) -> None:
+    """PNG of who was busy when: one lane per core and unit, coloured by kind; below, the first tenth of the run; and from the
+    hardware's counters what every unit's cycles were."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    spans = intervals(trace)
-    figure, axes = plt.subplots(2, 1, figsize=(16, 7), constrained_layout=True)
-    for axis, (low, high) in zip(axes, ((0, cycles), (0, max(1, cycles // 10)))):
-        for lane, unit in enumerate(Unit):
+    lanes = [(core, unit) for core in range(trace.cores) for unit in Unit]
+    panels = 3 if counters else 2
+    figure, axes = plt.subplots(panels, 1, figsize=(16, 2 + panels * (1 + 0.27 * len(lanes))), constrained_layout=True)
+    for axis, (low, high) in zip(axes, ((0, trace.cycles), (0, max(1, trace.cycles // 10)))):
+        for lane, (core, unit) in enumerate(lanes):
             for kind, colour in COLOURS.items():
-                bars = [(s, max(d - s, 1)) for s, d,
-                        tag in spans[unit] if ops[tag].kind == kind and s < high and d > low]
+                bars = [(s.start, max(s.done - s.start, 1)) for s in trace.of(core, unit)
+                        if ops[s.tag].kind == kind and s.start < high and s.done > low]
                 axis.broken_barh(bars, (lane - 0.4, 0.8), facecolors=colour, edgecolors="black", linewidth=0.05)
-        axis.set_yticks(range(len(Unit)), [unit.name for unit in Unit])
+        axis.set_yticks(range(len(lanes)), [f"core {core} {unit.name}" for core, unit in lanes])
         axis.set_xlim(low, high)
         axis.set_xlabel("cycle")
     blocks: dict[str, list[int]] = {}
-    for start, done, tag in spans[Unit.MPU]:
-        bounds = blocks.setdefault(ops[tag].block, [start, done])
-        bounds[1] = max(bounds[1], done)
+    for span in trace.spans:
+        if span.unit == Unit.MPU:
+            bounds = blocks.setdefault(ops[span.tag].block, [span.start, span.done])
+            bounds[:] = min(bounds[0], span.start), max(bounds[1], span.done)
     for name, (start, done) in blocks.items():
         axes[0].axvline(start, color="black", linewidth=0.8, linestyle=":")
-        axes[0].text((start + done) / 2, len(Unit) - 0.45, name, ha="center", fontsize=8)
+        axes[0].text((start + done) / 2, len(lanes) - 0.45, name, ha="center", fontsize=8)
     axes[0].set_title(title)
     handles = [plt.Rectangle((0, 0), 1, 1, color=c) for c in COLOURS.values()]
     axes[1].legend(handles, COLOURS, loc="lower right", ncols=4)
+    if counters:
+        _draw_counters(axes[2], lanes, counters)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def cycle_classes(counters: Mapping[str, int], unit: Unit) -> dict[str, int]:
+    """A unit's cycles by class, from the counters of its core: busy, waiting for a unit or for something else, idle with and
+    without a task in the core."""
+    name = unit.name.lower()
+    out = {"busy": counters[f"{name}_busy"]}
+    out |= {f"waits for {u.name}": counters[f"{name}_stall_on{1 + u}"] for u in Unit}
+    out["waits, other"] = counters[f"{name}_stall_on0"]
+    out["nothing queued"] = counters[f"{name}_idle"] - counters[f"{name}_idle_task"]
+    out["no task"] = counters[f"{name}_idle_task"]
+    return out
+
+
+def _draw_counters(axis: object, lanes: Sequence[tuple[int, Unit]], counters: Mapping[str, object]) -> None:
+    import matplotlib.pyplot as plt
+
+    rows = [cycle_classes(counters["cores"][core], unit) for core, unit in lanes]
+    left, colours = np.zeros(len(lanes)), plt.get_cmap("tab20")
+    for number, name in enumerate(rows[0]):
+        width = np.array([row[name] for row in rows], float)
+        axis.barh(range(len(lanes)), width, left=left, color=colours(number), label=name)
+        left += width
+    axis.set_yticks(range(len(lanes)), [f"core {core} {unit.name}" for core, unit in lanes])
+    axis.set_xlabel("cycles, from the counters")
+    axis.legend(loc="lower right", ncols=5, fontsize=8)
 
 
 def write_json(path: Path, report: dict[str, object]) -> None:

@@ -2,8 +2,8 @@
 
     python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--sparse] [--model-only]
 
-Compiles a layer's spatial and temporal block (or the whole denoiser) at the model's true size, runs the program on the
-simulated core and on models/core.py, compares the two memories over everything that the program writes, and reports.
+Compiles a layer's spatial and temporal block (or the whole denoiser) at the model's true size, runs the table of tasks on
+the simulated cores and on models/core.py, compares the two memories over everything that the program writes, and reports.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from compiler import inputs as host_inputs
 from compiler.checkpoint import SafetensorsCheckpoint
 from compiler.errors import CompileError
 from compiler.model import Compiled, compile_blocks, pair
-from host import report
+from host import report, trace
 from models import config as configs
 from models import core
-from models.isa import Cause, Unit
+from models.isa import Cause
 from models.scheduler import Windows
+from models.slices import Slices
 from workloads import inputs as workload
 from workloads import latte
 
@@ -43,7 +44,7 @@ class SimError(RuntimeError):
 
 @dataclass
 class Job:
-    """What is to be run: the program, its memory image, and FP32 references by tensor name."""
+    """What is to be run: the table, its memory image, and FP32 references by tensor name."""
 
     compiled: Compiled
     memory: np.ndarray
@@ -85,37 +86,30 @@ def _out_config(config: latte.Config) -> latte.Config:
 
 
 def model_arguments(compiled: Compiled, memory: np.ndarray) -> tuple:
-    """Arguments of `run_model` for a program."""
-    return (compiled.config, memory, compiled.program.base, compiled.instructions,
-            Windows(compiled.read_window, compiled.write_window), compiled.hbm.base)
+    """Arguments of `run_model` for a table."""
+    return (compiled.config, memory, compiled.table.base, compiled.table_entries,
+            Windows(compiled.read_window, compiled.write_window), compiled.slices, compiled.hbm.base, compiled.cores)
 
 
-def run_model(config: configs.Config, memory: np.ndarray, base: int, length: int, windows: Windows,
-              origin: int) -> tuple[core.Result, float]:
-    """A program on models/core.py: its result and the seconds it took. Runs in a process of its own beside the RTL."""
+def run_model(config: configs.Config, memory: np.ndarray, base: int, entries: int, windows: Windows, slices: Slices,
+              origin: int, cores: int) -> tuple[core.TasksResult, float]:
+    """A table on models/core.py: its result and the seconds it took. Runs in a process of its own beside the RTL."""
     began = time.monotonic()
-    result = core.run(config, memory, base, length, windows, origin=origin)
+    result = core.run_tasks(config, memory, base, entries, windows, slices, origin=origin, cores=cores)
     if result.cause != Cause.NONE:
-        raise SimError(f"the model stopped with {result.cause.name} at instruction {result.index}")
-    return replace(result, program=[]), time.monotonic() - began
+        raise SimError(f"the model stopped with {result.cause.name} at entry {result.entry}, instruction {result.index}")
+    return result, time.monotonic() - began
 
 
-def run_rtl(compiled: Compiled, memory: np.ndarray) -> object:
-    """The program on the simulated RTL (tb/top/harness.py)."""
-    from tb.top.harness import simulate_program
-    result = simulate_program(compiled.config, memory, compiled.program.base, compiled.instructions,
-                              compiled.read_window,
-                              compiled.write_window, origin=compiled.hbm.base)
-    status = result.status
-    if status["cause"]:
-        raise SimError(f"the core stopped with {Cause(status['cause']).name} at instruction {status['index']}, "
-                       f"address {status['address']:#x}")
+def run_rtl(compiled: Compiled, memory: np.ndarray, contexts: int = 0) -> object:
+    """The table on the simulated RTL (tb/top/harness.py), with `contexts` contexts per core (0: all)."""
+    from tb.top.harness import simulate_tasks
+    result = simulate_tasks(compiled.config, memory, compiled.table.base, compiled.table_entries, compiled.read_window,
+                            compiled.write_window, compiled.slices, origin=compiled.hbm.base, cores=compiled.cores,
+                            contexts=contexts)
+    if result.error:
+        raise SimError(f"the table stopped: {result.error}")
     return result
-
-
-def numbered(trace: list[tuple[int, str, str, int]]) -> list[report.Event]:
-    """The harness's trace with units as numbers."""
-    return [(cycle, int(Unit[unit]), what, tag) for cycle, unit, what, tag in trace]
 
 
 def compare(compiled: Compiled, expected: np.ndarray, got: np.ndarray) -> tuple[int, dict[str, int]]:
@@ -161,10 +155,10 @@ def stage(progress: Progress, text: str) -> Iterator[None]:
 
 @dataclass
 class Execution:
-    """A program on the RTL (None with --model-only) and on the model, and the times that took."""
+    """A table on the RTL (None with --model-only) and on the model, and the times that took."""
 
     rtl: object | None
-    model: core.Result
+    model: core.TasksResult
     rtl_seconds: float
     model_seconds: float
 
@@ -176,8 +170,8 @@ class Execution:
 
 def execute(compiled: Compiled, memory: np.ndarray, progress: Progress, pool: ProcessPoolExecutor, with_rtl: bool,
             name: str = "") -> Execution:
-    """Run a program on the model in another process and, if asked for, on the RTL meanwhile."""
-    model_task = progress.add_task(f"model{name}: {compiled.instructions:,} instructions", total=1)
+    """Run a table on the model in another process and, if asked for, on the RTL meanwhile."""
+    model_task = progress.add_task(f"model{name}: {compiled.table_entries:,} tasks, {compiled.instructions:,} instructions", total=1)
     future = pool.submit(run_model, *model_arguments(compiled, memory))
     future.add_done_callback(lambda _: progress.update(model_task, completed=1))
     rtl, seconds = None, 0.0
@@ -190,20 +184,21 @@ def execute(compiled: Compiled, memory: np.ndarray, progress: Progress, pool: Pr
     return Execution(rtl, result, seconds, model_seconds)
 
 
-def summary(compiled: Compiled, run: Execution, shares: Mapping[str, float] | None = None) -> tuple[dict[str, object], list]:
+def summary(compiled: Compiled, run: Execution,
+            shares: Mapping[str, float] | None = None) -> tuple[dict[str, object], report.Trace]:
     """The part of the report that follows from an execution, and its trace."""
     rtl = run.rtl
-    trace = numbered(rtl.trace) if rtl else report.estimated_trace(compiled.assembled)
-    cycles = int(rtl.cycles) if rtl else compiled.assembled.estimate
+    timed = (report.Trace(compiled.cores, rtl.cycles, rtl.spans, rtl.tasks) if rtl
+             else report.estimated_trace(compiled.assembled, compiled.cores))
     words, wrong = compare(compiled, run.model.memory, rtl.memory) if rtl else (0, {})
     out = {"rtl": rtl is not None, "bit_exact": bool(rtl) and not wrong, "words_compared": words,
            "mismatches": sum(wrong.values()), "mismatching_regions": wrong}
-    out |= report.build(compiled.config, compiled.ops, compiled.assembled, trace, cycles, shares)
-    out["counters"] = dict(getattr(rtl, "counters", None) or {})
-    out["sim_cycles_per_second"] = round(cycles / rtl.wall_seconds) if rtl else 0
+    out |= report.build(compiled.config, compiled.ops, compiled.assembled, timed, shares)
+    out["counters"] = dict(rtl.counters) if rtl else {}
+    out["sim_cycles_per_second"] = round(timed.cycles / rtl.wall_seconds) if rtl else 0
     out["build_seconds"] = round(run.rtl_seconds - rtl.wall_seconds, 2) if rtl else 0.0
     out["model_seconds"] = round(run.model_seconds, 2)
-    return out, trace
+    return out, timed
 
 
 COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -220,21 +215,29 @@ def simulate(args: argparse.Namespace, console: Console) -> dict[str, object]:
     with Progress(*COLUMNS, console=console, transient=False) as progress, ProcessPoolExecutor(1) as pool:
         if args.sparse:
             from host.sparse import simulate_sparse
-            part, compiled, trace = simulate_sparse(args, clip, diffusion_time, data, progress, pool)
+            part, compiled, timed = simulate_sparse(args, clip, diffusion_time, data, progress, pool)
         else:
             with stage(progress, "compile, inputs, FP32 reference"):
                 job = prepare(args.config, args.blocks, clip, diffusion_time, data)
             compiled = job.compiled
             run = execute(compiled, job.memory, progress, pool, not args.model_only)
-            part, trace = summary(compiled, run)
+            part, timed = summary(compiled, run)
             part["cosine"] = cosines(job, run.memory)
     out |= part
     out["wall_seconds"] = round(time.monotonic() - began, 2)
     title = f"{args.config}, {blocks}, clip {clip}" + (", sparse" if args.sparse else "")
     name = "_sparse" * args.sparse
-    report.timeline(args.out / f"timeline{name}.png", compiled.ops, trace, out["cycles"], title)
+    report.timeline(args.out / f"timeline{name}.png", compiled.ops, timed, title, out["counters"] or None)
+    if args.trace:
+        write_trace(args.out / f"trace{name}.json", compiled, timed)
     report.write_json(args.out / f"sim{name}.json", out)
     return out
+
+
+def write_trace(path: Path, compiled: Compiled, run: report.Trace) -> None:
+    """The run as a Chrome trace (host/trace.py)."""
+    entries = [f"{number} {info.name}" for number, info in enumerate(compiled.assembled.tasks)]
+    trace.write(path, trace.events(run.spans, run.tasks, [op.name for op in compiled.ops], entries))
 
 
 def main() -> int:
@@ -246,6 +249,7 @@ def main() -> int:
     parser.add_argument("--time", type=float, help="diffusion time of the inputs, 0 to 1")
     parser.add_argument("--sparse", action="store_true", help="one step with sparse rows beside the dense one")
     parser.add_argument("--policies", type=Path, help="policies of the sparse regions (default: the calibrated ones)")
+    parser.add_argument("--trace", action="store_true", help="write a Chrome trace of the run, for ui.perfetto.dev")
     parser.add_argument("--model-only", action="store_true",
                         help="no RTL: the model, and the compiler's estimate of cycles")
     parser.add_argument("--out", type=Path, default=REPORTS, help="directory of the report and the timeline")
@@ -265,6 +269,8 @@ def main() -> int:
         report.print_sparse(console, out)
     name = "_sparse" * args.sparse
     console.print(f"report: {args.out / f'sim{name}.json'}, timeline: {args.out / f'timeline{name}.png'}")
+    if args.trace:
+        console.print(f"trace: {args.out / f'trace{name}.json'}, open it in https://ui.perfetto.dev")
     for name, count in out["mismatching_regions"].items():
         console.print(f"[red]mismatch: {count:,} words of {name}[/red]")
     return 0 if out["bit_exact"] or not out["rtl"] else 1

@@ -99,37 +99,60 @@ def carry(source: Compiled, before: np.ndarray, target: Compiled, memory: np.nda
             memory[to:to + region.size] = before[start:start + region.size]
 
 
-def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: workload.Inputs, progress: Progress,
-                    pool: ProcessPoolExecutor) -> tuple[dict[str, object], Compiled, list]:
-    """The part of the report of a sparse step, its program and its trace."""
-    config, layer = configs.load(args.config), int(args.blocks)
-    last, way = nearest_step(time), trajectory(data, clip, time, layer)
-    times = sampling_times(STEPS)
+@dataclass
+class Step:
+    """The step that is measured: its policies, and how its past is carried into the image of any program of it."""
 
-    def program(policies: Policies | None, step: int) -> tuple[Compiled, np.ndarray]:
-        compiled = compile_blocks(way.checkpoint, config, len(way.caption), pair(layer), base=HBM_BASE, policies=policies)
+    way: Trajectory
+    config: configs.Config
+    number: int
+    time: float
+    policies: Policies
+    past: tuple[Compiled, np.ndarray] | None
+
+    def program(self, policies: Policies | None, **options: object) -> tuple[Compiled, np.ndarray]:
+        """(program of this step, its memory image); `policies` None: dense; `options` of `compile_blocks`."""
+        compiled = compile_blocks(self.way.checkpoint, self.config, len(self.way.caption), pair(self.way.layer), base=HBM_BASE,
+                                  policies=policies, **options)
         memory = compiled.memory()
-        way.write(compiled, memory, float(times[step]))
+        self.way.write(compiled, memory, self.time)
+        if policies is not None and self.past:
+            carry(*self.past, compiled, memory)
         return compiled, memory
 
+
+def prepare_step(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs,
+                 progress: Progress) -> Step:
+    """Run the warm-up steps on the model."""
+    last, way = nearest_step(time), trajectory(data, clip, time, layer)
+    times = sampling_times(STEPS)
     past, shares = None, {}
-    path = args.policies or POLICY_FILE
-    for step in range(last - WARM, last + 1):
-        policies = load_policies(path, layer, step, way.checkpoint.dims, shares)
-        first = step == last - WARM
-        compiled, memory = program(first_step(policies) if first else policies, step)
-        if past:
-            carry(*past, compiled, memory)
-        if step < last:
-            with stage(progress, f"model: step {step}, {'every row' if first else 'sparse'}"):
-                result, _ = run_model(*model_arguments(compiled, memory))
-                past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
-    run = execute(compiled, memory, progress, pool, not args.model_only, f" of step {last}, sparse")
-    dense, dense_image = program(None, last)
-    whole = execute(dense, dense_image, progress, pool, not args.model_only, f" of step {last}, dense")
-    cycles = [int(r.rtl.cycles) if r.rtl else c.assembled.estimate for r, c in ((run, compiled), (whole, dense))]
+    for number in range(last - WARM, last + 1):
+        policies = load_policies(path, layer, number, way.checkpoint.dims, shares)
+        step = Step(way, config, number, float(times[number]), policies, past)
+        if number == last:
+            return step
+        first = number == last - WARM
+        chosen = first_step(policies) if first else policies
+        with stage(progress, f"model: step {number}, {'every row' if first else 'sparse'}"):
+            compiled, memory = step.program(chosen)
+            result, _ = run_model(*model_arguments(compiled, memory))
+            past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
+    raise AssertionError("WARM is at least 1")
+
+
+def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: workload.Inputs, progress: Progress,
+                    pool: ProcessPoolExecutor) -> tuple[dict[str, object], Compiled, report.Trace]:
+    """The part of the report of a sparse step, its table and its trace."""
+    config, path = configs.load(args.config), args.policies or POLICY_FILE
+    step = prepare_step(config, int(args.blocks), path, clip, time, data, progress)
+    compiled, memory = step.program(step.policies)
+    run = execute(compiled, memory, progress, pool, not args.model_only, f" of step {step.number}, sparse")
+    dense, dense_image = step.program(None)
+    whole = execute(dense, dense_image, progress, pool, not args.model_only, f" of step {step.number}, dense")
+    cycles = [r.rtl.cycles if r.rtl else c.assembled.estimate for r, c in ((run, compiled), (whole, dense))]
     part = report.sparsity(config, compiled.ops, run.model.decisions, *cycles)
-    part |= {"step": last, "steps": STEPS, "policies": path.name}
+    part |= {"step": step.number, "steps": STEPS, "policies": path.name}
     out, trace = summary(compiled, run, part["shares"])
     tokens = [host_inputs.read(c, r.memory) for r, c in ((run, compiled), (whole, dense))]
     return out | {"sparsity": part, "cosine": {"tokens, to the dense step": round(cosine(*tokens), 6)}}, compiled, trace

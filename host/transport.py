@@ -20,7 +20,7 @@ class TransportError(RuntimeError):
 
 
 class InterruptTimeout(TransportError):
-    """No interrupt came in time; the message names the core."""
+    """No interrupt came in time; the message names the page of registers."""
 
 
 class Transport(Protocol):
@@ -38,9 +38,9 @@ class Transport(Protocol):
     def write_memory(self, address: int, data: np.ndarray) -> None:
         """Write uint8 data to HBM."""
 
-    def wait_interrupt(self, core: int, timeout: float) -> None:
-        """Return when the core's interrupt line is high; InterruptTimeout after `timeout` (seconds; simulation:
-        cycles).
+    def wait_interrupt(self, page: int, timeout: float) -> None:
+        """Return when the interrupt line of a page of registers (a core's number, or the task queue's page) is high;
+        InterruptTimeout after `timeout` (seconds; simulation: cycles).
         """
 
 
@@ -83,10 +83,10 @@ class PcieTransport:
         if os.pwrite(self._dma, raw, address) != len(raw):
             raise TransportError(f"write of {len(raw)} bytes at 0x{address:x} was cut short")
 
-    def wait_interrupt(self, core: int, timeout: float) -> None:
+    def wait_interrupt(self, page: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        base = core << 12
+        base = page << 12
         while not self.read32(base + self.IRQ_STATUS) & self.read32(base + self.IRQ_ENABLE):
             if time.monotonic() > deadline:
-                raise InterruptTimeout(f"core {core}: no interrupt within {timeout} s")
+                raise InterruptTimeout(f"page {page}: no interrupt within {timeout} s")
             time.sleep(20e-6)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import yaml
 
+from models.isa import MAX_CONTEXTS
+
 CONFIG_FILE = Path(__file__).resolve().parent.parent / "configs.yaml"
 
 UNIT_BYTES = 16  # one on-chip word: 8 FP16, 16 INT8 or 4 FP32
+MAX_CORES = 4
 BEAT_BYTES = 32  # one beat of a 256-bit AXI4 port: two units
 
 
@@ -37,12 +40,18 @@ class Config:
     queue_depth: int
     axi_slots: int
     burst_beats: int
+    contexts: int
+    task_window: int
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name != "name" and (not isinstance(value, int) or value < 1):
                 raise ConfigError(f"configuration {self.name}: {field.name} is {value!r}, must be a positive integer")
+        if self.contexts > MAX_CONTEXTS or self.contexts & (self.contexts - 1):
+            raise ConfigError(f"configuration {self.name}: contexts is {self.contexts}, must be 1, 2, 4 or {MAX_CONTEXTS}")
+        if self.cores > MAX_CORES:
+            raise ConfigError(f"configuration {self.name}: cores is {self.cores}, must be at most {MAX_CORES}")
         if self.chain_rows > 32:
             raise ConfigError(f"configuration {self.name}: chain_rows is {self.chain_rows}, must be at most 32")
 
@@ -98,6 +107,7 @@ class Config:
             "ABufUnits": self.abuf, "BBufUnits": self.bbuf, "VBufUnits": self.vbuf,
             "PBufEntries": self.pbuf, "RBufWords": self.rbuf, "MBufEntries": self.mbuf,
             "QueueDepth": self.queue_depth, "AxiSlots": self.axi_slots, "BurstBeats": self.burst_beats,
+            "Contexts": self.contexts, "TaskWindow": self.task_window,
         }
 
 

@@ -1,8 +1,9 @@
-"""A core: executes a program on a memory image, in the hardware's units and formats, without time.
+"""Cores that execute a program, or a table of tasks, on a memory image, in the hardware's units and formats, without time.
 
-The program is fetched from the image, decoded, checked (models/scheduler.py), and its instructions are executed
-through the queues of the units as their semaphores allow; every instruction is executed at once when it starts. A correct
-program gives the same image in any legal order: `choose` picks the order, `models/tests/test_core.py` and the
+A program is fetched from the image, decoded, checked (models/scheduler.py), and its instructions are executed
+through the queues of the units as their semaphores allow; every instruction is executed at once when it starts. A table of
+tasks (`run_tasks`) is handed to the contexts of several cores as the task queue may do it (models/taskq.py). Correct
+programs and tables give the same image in any legal order: `choose` picks the order, `models/tests/test_core.py` and the
 compiler's hazard tests vary it.
 
 `ideal_cycles` are those of the units' models: what an instruction takes when nothing holds its unit up.
@@ -19,6 +20,8 @@ from models import dma, mpu, ru, sfu, su
 from models.config import UNIT_BYTES, Config
 from models.isa import INSTRUCTION_BYTES, NUM_COUNTS, UNIT_OF, Buffer, Cause, Opcode, Unit
 from models.scheduler import Queues, Windows, check_many, check_program, decode_program, resolve
+from models.slices import Slices, relocate
+from models.taskq import TaskQueue, check_entry, check_table, decode_table
 
 Fields = Mapping[str, int]
 
@@ -28,19 +31,20 @@ class State:
     """Buffers of a core and the HBM image that it sees; byte 0 of `memory` is HBM address `origin`.
 
     abuf, bbuf, vbuf: uint8[units, 16]; pbuf: uint8[entries, 64]; rbuf: float32[words]; mbuf: uint32[entries]; counts: the
-    count registers; decisions: (tag, rows, kept rows) of every SU. Buffers start as zeros.
+    count registers of each context; decisions: (tag, rows, kept rows) of every SU. Buffers start as zeros.
     """
 
     config: Config
     memory: np.ndarray
     origin: int = 0
+    slices: Slices = Slices()
     abuf: np.ndarray = field(init=False)
     bbuf: np.ndarray = field(init=False)
     vbuf: np.ndarray = field(init=False)
     pbuf: np.ndarray = field(init=False)
     rbuf: np.ndarray = field(init=False)
     mbuf: np.ndarray = field(init=False)
-    counts: list[int] = field(init=False)
+    counts: list[list[int]] = field(init=False)
     decisions: list[tuple[int, int, int]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,16 +53,17 @@ class State:
         self.pbuf = np.zeros((self.config.pbuf, 4 * UNIT_BYTES), np.uint8)
         self.rbuf = np.zeros(self.config.rbuf, np.float32)
         self.mbuf = np.zeros(self.config.mbuf, np.uint32)
-        self.counts = [0] * NUM_COUNTS
+        self.counts = [[0] * NUM_COUNTS for _ in range(self.config.contexts)]
 
-    def execute(self, f: Fields) -> Cause:
-        """The effect of one instruction, all of it, with the bounds that the count registers hold now; its cause of an error."""
-        f = resolve(f, self.counts)
+    def execute(self, f: Fields, context: int = 0) -> Cause:
+        """The effect of one instruction of a context, all of it, with the bounds that its count registers hold now; its cause of
+        an error."""
+        f = resolve(f, self.counts[context])
         if f is None:
             return Cause.NONE
         if isinstance(f, Cause):
             return f
-        opcode = f["opcode"]
+        f, opcode = relocate(f, context, self.slices), f["opcode"]
         if opcode in (Opcode.LOAD, Opcode.STORE):
             buffers = {Buffer.A: self.abuf, Buffer.B: self.bbuf, Buffer.V: self.vbuf,
                        Buffer.P: self.pbuf.reshape(-1, UNIT_BYTES)}
@@ -73,19 +78,19 @@ class State:
             (self.abuf if writes.dst == Buffer.A else self.vbuf)[writes.addr] = writes.data
             self.rbuf[writes.row] = writes.scale
         elif opcode == Opcode.SU:
-            self._decide(f)
+            self._decide(f, context)
         elif opcode == Opcode.RU:
             address, data = ru.results(f, self.vbuf, self.mbuf)
             self.vbuf[address] = data
         return Cause.NONE
 
-    def _decide(self, f: Fields) -> None:
+    def _decide(self, f: Fields, context: int) -> None:
         """SU: lists, maps, ages and counts."""
         out = su.results(f, self.vbuf)
         self.mbuf[out.mbuf_addr] = out.mbuf_data
         self.vbuf[out.meta_addr] = out.meta_data
         for register, value in out.counts.items():
-            self.counts[register] = value
+            self.counts[context][register] = value
         self.decisions.append((f["tag"], f["rows"], int(out.kept.sum())))
 
 
@@ -105,14 +110,15 @@ class Result:
     decisions: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def first_error(program: Sequence[Fields], config: Config, windows: Windows) -> tuple[Cause, int]:
+def first_error(program: Sequence[Fields], config: Config, windows: Windows,
+                slices: Slices = Slices()) -> tuple[Cause, int]:
     """Cause and index of the first instruction that the scheduler refuses; (NONE, -1) if it takes them all."""
     cause = np.zeros(len(program), np.int64)
     opcodes = np.array([f["opcode"] for f in program], np.int64)
     for opcode in np.unique(opcodes):
         rows = np.flatnonzero(opcodes == opcode)
         columns = {name: np.array([program[r][name] for r in rows], np.int64) for name in program[rows[0]]}
-        cause[rows] = check_many(int(opcode), columns, config, windows)
+        cause[rows] = check_many(int(opcode), columns, config, windows, slices)
     bad = np.flatnonzero(cause)
     return (Cause(int(cause[bad[0]])), int(bad[0])) if len(bad) else (Cause.NONE, -1)
 
@@ -164,6 +170,121 @@ def run(config: Config, memory: np.ndarray, base: int, length: int, windows: Win
         if progress:
             progress(number, program[number])
     return Result(state.memory, cause, index, program, order, state.decisions)
+
+
+@dataclass(frozen=True)
+class TasksResult:
+    """What a table of tasks leaves.
+
+    `cause`, `entry`, `index`: NONE when END was reached, else why, the entry of the table and, where its program is to
+    blame, the instruction in it. `order`: (entry, core, context) in the order of their starts. `rows[entry]`: the rows that
+    each instruction of the entry's program had (GEMM: m), 0 for a skipped one, -1 where no count bounds it. `decisions`:
+    (tag, rows, kept rows) of the similarity engines.
+    """
+
+    memory: np.ndarray
+    cause: Cause
+    entry: int
+    index: int
+    order: list[tuple[int, int, int]]
+    rows: dict[int, list[int]]
+    decisions: list[tuple[int, int, int]]
+
+
+@dataclass
+class Running:
+    """A task in a context of a core."""
+
+    entry: int
+    core: int
+    context: int
+    queues: Queues
+    left: int
+
+
+Choice = tuple[str, int, int, int]  # "step": core, context, unit; "start": entry, core, 0
+
+
+def run_tasks(config: Config, memory: np.ndarray, base: int, count: int, windows: Windows, slices: Slices, *, origin: int = 0,
+              cores: int | None = None, choose: Callable[[list[Choice]], Choice] = lambda choices: choices[0],
+              progress: Callable[[int], None] | None = None) -> TasksResult:
+    """Execute the table of at most `count` entries at HBM address `base` on a copy of `memory`, with `cores` cores.
+
+    By default one task after another, each at once. After an error nothing more is executed. `progress` is called with
+    the entry of every task that is over.
+    """
+    cores, memory = config.cores if cores is None else cores, memory.copy()
+    states = [State(config, memory, origin, slices) for _ in range(cores)]
+    order: list[tuple[int, int, int]] = []
+    rows: dict[int, list[int]] = {}
+
+    def result(cause: Cause, entry: int = -1, index: int = -1) -> TasksResult:
+        return TasksResult(memory, cause, entry, index, order, rows, [d for s in states for d in s.decisions])
+
+    def program_of(entry: int) -> tuple[list[Fields], Cause, int]:
+        fields = table[entry]
+        cause = check_program(fields["base"], fields["length"], windows)
+        if cause != Cause.NONE:
+            return [], cause, 0
+        at = fields["base"] - origin
+        program, cause = decode_program(memory[at:at + INSTRUCTION_BYTES * fields["length"]], fields["length"])
+        refused, index = first_error(program, config, windows, slices)
+        return (program, refused, index) if refused != Cause.NONE else (program, cause, fields["length"])
+
+    cause = check_table(base, count, windows.read)
+    if cause == Cause.NONE and not slices.fits(config):
+        cause = Cause.BUFFER_RANGE
+    if cause != Cause.NONE:
+        return result(cause, 0)
+    table, cause = decode_table(memory[base - origin:base - origin + INSTRUCTION_BYTES * count], count)
+    if cause != Cause.NONE:
+        return result(cause, count)
+    for entry, fields in enumerate(table):
+        cause = check_entry(fields, cores)
+        if cause != Cause.NONE:
+            return result(cause, entry)
+    queue, running = TaskQueue(table, cores, config.contexts, config.task_window), {}
+    while not queue.finished:
+        choices: list[Choice] = [("step", r.core, r.context, int(unit)) for r in running.values() for unit in r.queues.startable()]
+        choices += [("start", entry, core, 0) for entry, core in queue.startable()]
+        if not choices:
+            return result(Cause.DEADLOCK, min((r.entry for r in running.values()), default=-1))
+        what, first, second, unit = choose(choices)
+        if what == "start":
+            program, cause, index = program_of(first)
+            if cause != Cause.NONE:
+                return result(cause, first, index)
+            context = min(c for c in range(config.contexts) if (second, c) not in running)
+            running[second, context] = Running(first, second, context, Queues(program, config.queue_depth), len(program))
+            states[second].counts[context] = [0] * NUM_COUNTS
+            queue.start(first, second)
+            order.append((first, second, context))
+            rows[first] = [-1] * len(program)
+            task = running[second, context]
+        else:
+            task = running[first, second]
+            cause = _step(task, states[first], Unit(unit), rows[task.entry])
+            if cause[0] != Cause.NONE:
+                return result(cause[0], task.entry, cause[1])
+        if not task.left:
+            del running[task.core, task.context]
+            queue.complete(task.entry, task.core)
+            if progress:
+                progress(task.entry)
+    return result(Cause.NONE)
+
+
+def _step(task: Running, state: State, unit: Unit, rows: list[int]) -> tuple[Cause, int]:
+    """The next instruction of a unit in a task; (cause, its index)."""
+    index = task.queues.start(unit)
+    f = task.queues.program[index]
+    bound = resolve(f, state.counts[task.context])
+    if f["count"] and not isinstance(bound, Cause):
+        rows[index] = 0 if bound is None else bound["m" if f["opcode"] == Opcode.GEMM else "rows"]
+    cause = state.execute(f, task.context)
+    task.queues.complete(index)
+    task.left -= 1
+    return cause, index
 
 
 def unit_of(f: Fields) -> Unit:

@@ -11,19 +11,28 @@ SU wrote, takes the place of `rows` (GEMM: of `m`) when the instruction starts; 
 number that is allowed, more is COUNT_RANGE. With a count of 0 the instruction completes without doing anything. Count
 registers are cleared when a program starts; reading one before the SU that writes it is a race like any other.
 
+A core runs several programs at a time, each in a *context* with semaphores and count registers of its own. What a
+context has of a buffer is its *slice*: with bit b of `slice` set, every address that the instruction holds for buffer b
+(SliceBuffer) counts from the first word of the slice, and the operand must lie in the slice; else it counts from the
+first word of the buffer.
+
 Dependencies are counting semaphores. Before a unit starts the instruction at the head of its queue, every `waitN` with
 `waitN_sem != 0` must hold: `signed16(semaphore[waitN_sem] - waitN_val) >= 0`. When an instruction has completed (its last
 word is written, its last AXI response has come) `semaphore[signal]` is incremented, unless `signal` is 0. Semaphores are
 16-bit, wrap, and are cleared when a program starts.
+
+A *task* is such a program, the work on one tile, that any core may do in any context. The task queue reads a table of
+entries of 64 bytes. TASK: the program of one task. WEIGHTS: a program that loads the weight set `set` into `areas` of the
+shared part of bbuf and pbuf; every core runs it once. A TASK of a `set` goes to cores that have loaded it. END closes the
+table. A TASK is ready when each wait with `waitN_event != 0` holds: `signed16(event[waitN_event] - waitN_value) >= 0`;
+the waits of an entry count events of earlier entries alone, so the oldest entry can always go. When a task is over, its
+events are incremented. Events are cleared when a table starts.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +41,11 @@ NUM_SEMAPHORES = 64
 NUM_WAITS = 3
 NUM_COUNTS = 16  # count register 0 does not exist
 MAX_LIST_ROWS = 1024  # rows of one SU: what an entry of mbuf can name
+MAX_CONTEXTS = 8  # of a core
+NUM_EVENTS = 256  # of the task queue; event 0 does not exist
+NUM_TASK_WAITS = 4
+NUM_SETS = 256  # weight sets; set 0 does not exist
+NUM_AREAS = 8  # pieces of the shared part of bbuf and pbuf
 HEADER_BITS = 128
 
 
@@ -54,6 +68,25 @@ class Buffer(IntEnum):
     B = 1
     V = 2
     P = 3
+
+
+class SliceBuffer(IntEnum):
+    """Buffers that contexts have slices of; bits of `slice`."""
+
+    A = 0
+    B = 1
+    V = 2
+    P = 3
+    R = 4
+    M = 5
+
+
+class TaskKind(IntEnum):
+    """Entries of a task table. 0 is illegal, so that cleared memory stops the task queue."""
+
+    TASK = 1
+    WEIGHTS = 2
+    END = 3
 
 
 class Precision(IntEnum):
@@ -118,6 +151,7 @@ class Cause(IntEnum):
     WRITE_ERROR = 10
     DEADLOCK = 11
     COUNT_RANGE = 12
+    CORE_ERROR = 13
 
 
 @dataclass(frozen=True)
@@ -149,6 +183,29 @@ HEADER = _fields(
     ("wait2_val", 16, "value that wait 2 needs"),
     ("tag", 16, "operation of the compiler's table; traces carry it, the hardware does not read it"),
     ("count", 4, "count register that bounds the instruction; 0: none (SU, END: always)"),
+    ("slice", 6, "bit b: addresses in SliceBuffer b count from the slice of the context"),
+)
+
+# An entry of a task table, 512 bits.
+TASK = _fields(
+    ("kind", 8, "TaskKind"),
+    ("base", 40, "byte address of the first instruction, multiple of 64"),
+    ("length", 16, "instructions of the program, END included, at least 1"),
+    ("set", 8, "TASK: weight set that it needs, 0: none; WEIGHTS: weight set that it loads, at least 1"),
+    ("areas", 8, "bit a: the set lies in area a"),
+    ("cores", 8, "bit c: core c may run it; WEIGHTS: core c runs it"),
+    ("priority", 8, "larger goes first, among the ready entries and among the contexts of a core"),
+    ("signal0", 8, "event incremented when the task is over; 0: none"),
+    ("signal1", 8, "event incremented when the task is over; 0: none"),
+    ("wait0_event", 8, "event of wait 0; 0: no wait"),
+    ("wait0_value", 16, "value that wait 0 needs"),
+    ("wait1_event", 8, "event of wait 1"),
+    ("wait1_value", 16, "value that wait 1 needs"),
+    ("wait2_event", 8, "event of wait 2"),
+    ("wait2_value", 16, "value that wait 2 needs"),
+    ("wait3_event", 8, "event of wait 3"),
+    ("wait3_value", 16, "value that wait 3 needs"),
+    ("tag", 16, "number of the task in the compiler's table; traces carry it"),
 )
 
 # An entry of mbuf, 32 bits. SU writes lists and maps of them, LOAD, STORE and RU follow them.
@@ -270,6 +327,21 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
     Opcode.END: (),
 }
 
+# The addresses of an instruction in each buffer that has slices. A LOAD's or STORE's `base` is of the buffer that it
+# names (in quarters of an entry if that is P), a result of the SFU of `dst`.
+SLICED: dict[Opcode, dict[str, SliceBuffer]] = {
+    Opcode.LOAD: {"list_base": SliceBuffer.M},
+    Opcode.STORE: {"list_base": SliceBuffer.M},
+    Opcode.GEMM: {"a_base": SliceBuffer.A, "b_base": SliceBuffer.B, "o_base": SliceBuffer.V, "rbuf_base": SliceBuffer.R,
+                  "pbuf_base": SliceBuffer.P},
+    Opcode.SFU: {"x_base": SliceBuffer.V, "y_base": SliceBuffer.V, "pbuf_base": SliceBuffer.P, "rbuf_base": SliceBuffer.R},
+    Opcode.SU: {"x_base": SliceBuffer.V, "c_base": SliceBuffer.V, "meta_base": SliceBuffer.V, "mask_base": SliceBuffer.V,
+                "list_base": SliceBuffer.M, "map_base": SliceBuffer.M, "write_base": SliceBuffer.M},
+    Opcode.RU: {"y_base": SliceBuffer.V, "c1_base": SliceBuffer.V, "c2_base": SliceBuffer.V, "d_base": SliceBuffer.V,
+                "map_base": SliceBuffer.M},
+    Opcode.END: {},
+}
+
 
 class InstructionError(ValueError):
     """A field is unknown or its value does not fit; the message names it."""
@@ -282,16 +354,32 @@ def encode(opcode: Opcode, **values: int) -> np.ndarray:
 
 def encode_many(opcode: Opcode, number: int, /, **values: int | np.ndarray) -> np.ndarray:
     """`number` instructions of one opcode as uint8[number, 64]; each value is a scalar or an array of `number`."""
-    words = np.zeros((number, INSTRUCTION_BYTES // 8), np.uint64)
     fields = {f.name: (f, 0) for f in HEADER} | {f.name: (f, HEADER_BITS) for f in PAYLOAD[opcode]}
-    for name, value in {"opcode": int(opcode), **values}.items():
+    return _pack(opcode.name, fields, number, {"opcode": int(opcode), **values})
+
+
+def encode_task(kind: TaskKind, **values: int) -> np.ndarray:
+    """One entry of a task table as uint8[64]; unnamed fields are 0."""
+    return _pack(kind.name, {f.name: (f, 0) for f in TASK}, 1, {"kind": int(kind), **values})[0]
+
+
+def decode_task(raw: np.ndarray | bytes) -> dict[str, int]:
+    """Fields of one 64-byte entry of a task table by name."""
+    value = int.from_bytes(bytes(raw), "little")
+    return {f.name: (value >> f.lsb) & ((1 << f.bits) - 1) for f in TASK}
+
+
+def _pack(what: str, fields: dict[str, tuple[Field, int]], number: int, values: dict[str, int | np.ndarray]) -> np.ndarray:
+    """Values in their fields, as uint8[number, 64]."""
+    words = np.zeros((number, INSTRUCTION_BYTES // 8), np.uint64)
+    for name, value in values.items():
         if name not in fields:
-            raise InstructionError(f"{opcode.name} has no field {name!r}")
+            raise InstructionError(f"{what} has no field {name!r}")
         field, offset = fields[name]
         array = np.broadcast_to(np.asarray(value, np.int64), (number,))
         if (array < 0).any() or (array >> field.bits).any():
             bad = array[(array < 0) | ((array >> field.bits) != 0)][0]
-            raise InstructionError(f"{opcode.name}.{name} = {bad} does not fit {field.bits} bits")
+            raise InstructionError(f"{what}.{name} = {bad} does not fit {field.bits} bits")
         word, bit = divmod(offset + field.lsb, 64)
         wide = array.astype(np.uint64)
         words[:, word] |= wide << np.uint64(bit)
@@ -310,100 +398,6 @@ def decode(raw: np.ndarray | bytes) -> dict[str, int]:
     return out
 
 
-_PAYLOAD_NAMES = (("Transfer", Opcode.LOAD), ("Gemm", Opcode.GEMM), ("Sfu", Opcode.SFU), ("Su", Opcode.SU),
-                  ("Ru", Opcode.RU))
-
-
-def _sv_struct(name: str, fields: tuple[Field, ...], total: int) -> str:
-    used = sum(f.bits for f in fields)
-    rows = [f"    logic [{total - used - 1}:0] reserved;"] if used < total else []
-    rows += [f"    logic [{f.bits - 1}:0] {f.name};" for f in reversed(fields)]
-    return "  typedef struct packed {\n" + "\n".join(rows) + f"\n  }} {name};\n"
-
-
-def _sv_enum(name: str, prefix: str, enum: type[IntEnum], bits: int) -> str:
-    rows = ",\n".join(f"    {prefix}{e.name.title().replace('_', '')} = {bits}'d{e.value}" for e in enum)
-    return f"  typedef enum logic [{bits - 1}:0] {{\n{rows}\n  }} {name};\n"
-
-
-def systemverilog() -> str:
-    """Text of rtl/pkg/fvgm_isa_pkg.sv."""
-    payload_bits = INSTRUCTION_BYTES * 8 - HEADER_BITS
-    parts = [
-        "// Instruction set. Generated by `python -m models.isa` from models/isa.py: change it there.\n",
-        "package fvgm_isa_pkg;\n",
-        f"  localparam int unsigned InstrBits = {INSTRUCTION_BYTES * 8};",
-        f"  localparam int unsigned PayloadBits = {payload_bits};",
-        f"  localparam int unsigned NumSemaphores = {NUM_SEMAPHORES};",
-        f"  localparam int unsigned NumWaits = {NUM_WAITS};",
-        f"  localparam int unsigned NumCounts = {NUM_COUNTS};",
-        f"  localparam int unsigned MaxListRows = {MAX_LIST_ROWS};",
-        f"  localparam int unsigned NumUnits = {len(Unit)};",
-        "  // payload bits that a unit uses; the rest is reserved",
-        *(f"  localparam int unsigned {name}W = {sum(f.bits for f in PAYLOAD[opcode])};" for name, opcode in _PAYLOAD_NAMES),
-        "",
-        _sv_enum("opcode_e", "Op", Opcode, 8),
-        _sv_enum("buffer_e", "Buf", Buffer, 2),
-        _sv_enum("precision_e", "Prec", Precision, 1),
-        _sv_enum("layout_e", "Layout", Layout, 1),
-        _sv_enum("sfu_op_e", "Sfu", SfuOp, 4),
-        _sv_enum("ru_op_e", "Ru", RuOp, 1),
-        _sv_enum("unit_e", "Unit", Unit, 3),
-        _sv_enum("cause_e", "Cause", Cause, 4),
-        _sv_struct("header_t", HEADER, HEADER_BITS),
-        _sv_struct("transfer_t", PAYLOAD[Opcode.LOAD], payload_bits),
-        _sv_struct("gemm_t", PAYLOAD[Opcode.GEMM], payload_bits),
-        _sv_struct("sfu_t", PAYLOAD[Opcode.SFU], payload_bits),
-        _sv_struct("su_t", PAYLOAD[Opcode.SU], payload_bits),
-        _sv_struct("ru_t", PAYLOAD[Opcode.RU], payload_bits),
-        _sv_struct("list_entry_t", LIST_ENTRY, 32),
-        "  typedef struct packed {\n    logic [PayloadBits-1:0] payload;\n    header_t header;\n  } instr_t;\n",
-        "endpackage\n",
-    ]
-    return "\n".join(parts)
-
-
-def markdown() -> str:
-    """Text of docs/isa.md."""
-    lines = ["# Instruction set", "", "Generated by `python -m models.isa` from `models/isa.py`: change it there.", ""]
-    lines += (__doc__ or "").split("\n\n", 2)[2].strip().splitlines() + [""]
-
-    def table(title: str, fields: tuple[Field, ...], offset: int) -> None:
-        lines.extend([f"## {title}", "", "| field | bits | meaning |", "|---|---|---|"])
-        lines.extend(f"| `{f.name}` | {offset + f.lsb + f.bits - 1}:{offset + f.lsb} | {f.doc} |" for f in fields)
-        lines.append("")
-
-    table("Header", HEADER, 0)
-    for opcode, fields in PAYLOAD.items():
-        if fields:
-            table(f"{opcode.name} (opcode {opcode.value}, unit {UNIT_OF[opcode].name})", fields, HEADER_BITS)
-    table("Entry of mbuf", LIST_ENTRY, 0)
-    lines += [f"## END (opcode {Opcode.END.value})", "",
-              "The program is over when every queue is empty and every unit idle; then the core raises its interrupt.", ""]
-    for title, enum in (("Buffer", Buffer), ("SfuOp", SfuOp), ("RuOp", RuOp), ("Cause", Cause)):
-        lines += [f"## {title}", "", "| name | value |", "|---|---|"]
-        lines += [f"| {e.name} | {e.value} |" for e in enum] + [""]
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Write the generated files, or with --check fail when they differ."""
-    parser = argparse.ArgumentParser(description="Generate rtl/pkg/fvgm_isa_pkg.sv and docs/isa.md.")
-    parser.add_argument("--check", action="store_true", help="only compare; exit 1 when a file is stale")
-    check = parser.parse_args().check
-    root = Path(__file__).resolve().parent.parent
-    stale = []
-    for path, text in ((root / "rtl/pkg/fvgm_isa_pkg.sv", systemverilog()), (root / "docs/isa.md", markdown())):
-        if not path.exists() or path.read_text() != text:
-            stale.append(str(path.relative_to(root)))
-            if not check:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text)
-    if check and stale:
-        print(f"stale: {', '.join(stale)}; run python -m models.isa")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from models.isa_text import main
+    raise SystemExit(main())

@@ -26,7 +26,8 @@ import numpy as np
 
 from models.config import BEAT_BYTES, Config
 from models.isa import (INSTRUCTION_BYTES, MAX_LIST_ROWS, NUM_COUNTS, NUM_SEMAPHORES, NUM_WAITS, UNIT_OF, Buffer, Cause,
-                        Layout, Opcode, Precision, RuOp, SfuOp, Unit, decode)
+                        Layout, Opcode, Precision, RuOp, SfuOp, SliceBuffer, Unit, decode)
+from models.slices import Slices, buffer_sizes
 
 FP16_MAX_K = 1 << 14  # products that the exact FP16 accumulator is specified for (docs/numerics.md)
 MAX_WINDOW = 8  # rows of an SU window along a coordinate
@@ -91,10 +92,28 @@ def _last(base: np.ndarray, *terms: tuple[np.ndarray, np.ndarray | int]) -> np.n
     return base
 
 
-def _buffer_range(opcode: Opcode, f: dict[str, np.ndarray], config: Config) -> np.ndarray:
-    """True where an operand leaves its buffer. Lengths are at least 1 here."""
+@dataclass(frozen=True)
+class _Sizes:
+    """Words that operands may use, per instruction, by buffer."""
+
+    abuf: np.ndarray
+    bbuf: np.ndarray
+    vbuf: np.ndarray
+    pbuf: np.ndarray
+    rbuf: np.ndarray
+    mbuf: np.ndarray
+
+
+def _sizes(f: dict[str, np.ndarray], config: Config, slices: Slices) -> _Sizes:
+    """The whole buffer, or with its bit of `slice` the slice of a context."""
+    return _Sizes(*(np.where(f["slice"] >> buffer & 1, slices.size[buffer], whole)
+                    for buffer, whole in zip(SliceBuffer, buffer_sizes(config))))
+
+
+def _buffer_range(opcode: Opcode, f: dict[str, np.ndarray], config: _Sizes) -> np.ndarray:
+    """True where an operand leaves its buffer, or its slice of it. Lengths are at least 1 here."""
     if opcode in (Opcode.LOAD, Opcode.STORE):
-        size = np.array([config.abuf, config.bbuf, config.vbuf, 4 * config.pbuf])[f["buffer"]]
+        size = np.choose(f["buffer"], [config.abuf, config.bbuf, config.vbuf, 4 * config.pbuf])
         return ((_last(f["base"], (f["rows"], f["row_step"]), (f["row_units"], f["unit_step"])) >= size)
                 | ((f["list"] == 1) & (_last(f["list_base"], (f["rows"], 1)) >= config.mbuf)))
     if opcode == Opcode.GEMM:
@@ -153,16 +172,17 @@ def _inside(first: np.ndarray, end: np.ndarray, window: tuple[int, int]) -> np.n
     return (first >= window[0]) & (end <= min(window[1], 1 << ADDRESS_BITS))
 
 
-def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) -> np.ndarray:
+def check_many(opcode: int, fields: Fields, config: Config, windows: Windows, slices: Slices = Slices()) -> np.ndarray:
     """First cause of each of N instructions of one opcode, as int64[N].
 
-    `fields` by name (`count` may lack), arrays of N or scalars.
+    `fields` by name (`count` and `slice` may lack), arrays of N or scalars.
     """
     f = {name: np.atleast_1d(np.asarray(value, np.int64)) for name, value in fields.items()}
     shape = np.broadcast_shapes(*(v.shape for v in f.values()))
     f = {name: np.broadcast_to(value, shape) for name, value in f.items()}
     f.setdefault("opcode", np.full(shape, opcode))
     f.setdefault("count", np.zeros(shape, np.int64))
+    f.setdefault("slice", np.zeros(shape, np.int64))
     if opcode not in set(Opcode):
         return np.full(shape, int(Cause.ILLEGAL_OPCODE))
     opcode = Opcode(opcode)
@@ -178,7 +198,7 @@ def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) ->
     if opcode in (Opcode.LOAD, Opcode.STORE):
         report((f["list"] == 1) & (f["bound"] == 0), Cause.ZERO_LENGTH)
         report(((f["hbm_addr"] | f["hbm_stride"]) % BEAT_BYTES) != 0, Cause.MISALIGNED)
-    report(_buffer_range(opcode, f, config), Cause.BUFFER_RANGE)
+    report(_buffer_range(opcode, f, _sizes(f, config, slices)), Cause.BUFFER_RANGE)
     if opcode in (Opcode.LOAD, Opcode.STORE):
         rows = np.where(f["list"] == 1, f["bound"], f["rows"])
         end = f["hbm_addr"] + (rows - 1) * f["hbm_stride"] + BEAT_BYTES * _ceil_div(f["row_units"], 2)
@@ -189,9 +209,9 @@ def check_many(opcode: int, fields: Fields, config: Config, windows: Windows) ->
     return cause
 
 
-def check(fields: Fields, config: Config, windows: Windows) -> Cause:
+def check(fields: Fields, config: Config, windows: Windows, slices: Slices = Slices()) -> Cause:
     """First cause of one decoded instruction (`models.isa.decode`), Cause.NONE when it may run."""
-    return Cause(int(check_many(int(fields["opcode"]), fields, config, windows)[0]))
+    return Cause(int(check_many(int(fields["opcode"]), fields, config, windows, slices)[0]))
 
 
 def check_program(base: int, length: int, windows: Windows) -> Cause:

@@ -21,7 +21,8 @@ NOT_BLOCKS = {"pkg", "include", "prim"}
 
 GENERATORS = ("models.isa", "models.sfu_tables", "scripts.regs", "scripts.numbers", "scripts.coverage_plan")
 MAX_LINES = 600
-GENERATED = {"rtl/csr/fvgm_csr_regs.sv", "rtl/csr/fvgm_csr_regs_pkg.sv", "rtl/sfu/fvgm_sfu_rom_pkg.sv"}
+GENERATED = {"rtl/csr/fvgm_csr_regs.sv", "rtl/csr/fvgm_csr_regs_pkg.sv", "rtl/taskq/fvgm_taskq_regs.sv",
+             "rtl/taskq/fvgm_taskq_regs_pkg.sv", "rtl/sfu/fvgm_sfu_rom_pkg.sv"}
 
 
 def stale_files() -> list[str]:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ("tiny", "sim", "v80")
 
 # Written by PeakRDL or by a table generator: checked for freshness by scripts.check, not for style.
-GENERATED = ("fvgm_csr_regs.sv", "fvgm_csr_regs_pkg.sv", "fvgm_sfu_rom_pkg.sv", "fvgm_isa_pkg.sv")
+GENERATED = ("fvgm_csr_regs.sv", "fvgm_csr_regs_pkg.sv", "fvgm_taskq_regs.sv", "fvgm_taskq_regs_pkg.sv", "fvgm_sfu_rom_pkg.sv",
+             "fvgm_isa_pkg.sv")
 
 _NOISE = re.compile(r"//[^\n]*|^\s*import\s[^;]*;", re.MULTILINE)
 _HEADER = re.compile(r"^\s*module\s+(\w+)(.*?);", re.MULTILINE | re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from safetensors.numpy import save_file
 from compiler import inputs
 from compiler.checkpoint import Dims, RandomCheckpoint, expected_shapes
 from compiler.model import Compiled
+from models import core
+from models.isa import Cause
 from models.scheduler import Windows
 from workloads import latte
 
+# Hashes of tensors that blocks left when they were one linear program.
+GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 CONFIG_JSON = {"_class_name": "LatteTransformer3DModel", "activation_fn": "gelu-approximate",
                "norm_type": "ada_norm_single", "norm_elementwise_affine": False,
                "attention_bias": True, "norm_eps": 1e-6}
@@ -87,3 +92,23 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Cosine of the angle between two arrays, in float64."""
     a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def run(compiled: Compiled, memory: np.ndarray, cores: int | None = None, seed: int | None = None) -> core.TasksResult:
+    """The table on models/core.py: one entry after another, or with a seed in a random legal order."""
+    rng = np.random.default_rng(seed)
+    order = {} if seed is None else {"choose": lambda choices: choices[rng.integers(len(choices))]}
+    result = core.run_tasks(compiled.config, memory, compiled.table.base, compiled.table_entries, windows(compiled),
+                            compiled.slices, origin=compiled.hbm.base, cores=compiled.cores if cores is None else cores, **order)
+    assert result.cause == Cause.NONE, (result.cause, result.entry, result.index)
+    return result
+
+
+def hashes(compiled: Compiled, memory: np.ndarray) -> dict[str, str]:
+    """A hash of every tensor that the program writes, planes of heads side by side; ages lie by tiles and are left out."""
+    out = {}
+    for name, planes in compiled.tensors.items():
+        if name != "patches" and not name.endswith(".meta"):
+            rows = np.concatenate([t.view(memory, compiled.hbm.base) for t in planes], axis=-1)
+            out[name] = hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()[:16]
+    return out

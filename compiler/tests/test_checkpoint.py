@@ -100,7 +100,8 @@ def test_command_line(tmp_path: Path) -> None:
     memory_map = json.loads((out / "map.json").read_text())
     summary = json.loads((out / "report.json").read_text())
     assert summary == memory_map["summary"] and summary["instructions"] == memory_map["instructions"]
-    assert sum(summary["unit_instructions"].values()) == summary["instructions"] - 1
+    assert sum(summary["unit_instructions"].values()) == summary["instructions"] - sum(summary["tasks"].values())
+    assert memory_map["entries"] == 1 + sum(summary["tasks"].values()) and summary["cores"] == 1
     assert summary["peak_cycles"] <= summary["unit_cycles"]["mpu"] <= summary["ideal_cycles"]
     assert (out / "program.bin").stat().st_size == 64 * memory_map["instructions"]
     compiled = compile_blocks(SafetensorsCheckpoint(folder), configs.load("tiny"), 5, base=memory_map["base"])
@@ -109,6 +110,8 @@ def test_command_line(tmp_path: Path) -> None:
     first = compiled.parts[0][0] - compiled.hbm.base
     assert weights == image[first:first + len(weights)].tobytes() and len(weights) == compiled.weight_bytes
     assert (out / "program.bin").read_bytes() == compiled.assembled.code.tobytes()
+    start = memory_map["table"] - compiled.hbm.base
+    assert (out / "table.bin").read_bytes() == image[start:start + 64 * memory_map["entries"]].tobytes()
 
 
 def test_command_line_error_is_one_line(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from compiler.errors import CompileError
 from compiler.memory import HBM_BYTES
 from compiler.model import Compiled, cache_bytes, compile_blocks, pair
 from compiler.sparsity import REGIONS, Policy
+from compiler.tasks import Schedule
 from compiler.tests import hazards, small
-from models import config, core
-from models.isa import Cause, Unit
+from models import config
+from models.isa import Opcode, Unit, decode
 from workloads import latte
 from workloads.bit_true import BitTrue
 
@@ -63,11 +64,14 @@ CASES = {
 class Runs:
     """Steps of a small model: on the compiled program, and on the functional forward."""
 
-    def __init__(self, machine: str, policies: dict, seed: int = 0, base: int = 0) -> None:
-        self.base = base
+    def __init__(self, machine: str, policies: dict, seed: int = 0, base: int = 0, cores: int = 0,
+                 schedule: Schedule = Schedule()) -> None:
+        self.base, self.schedule = base, schedule
         self.checkpoint = RandomCheckpoint(small.dims(**D))
         self.model = small.oracle(self.checkpoint)
         self.machine, self.policies = config.load(machine), policies
+        if cores:
+            self.machine = replace(self.machine, cores=cores)
         self.functional = BitTrue(self.checkpoint)
         self.rng = np.random.default_rng(seed)
         self.memory: np.ndarray | None = None
@@ -82,7 +86,7 @@ class Runs:
 
     def compiled(self, policies: dict) -> Compiled:
         """The program of both blocks."""
-        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), policies=policies, base=self.base)
+        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), policies=policies, base=self.base, schedule=self.schedule)
 
     def step(self, number: int, policies: dict) -> tuple[np.ndarray, np.ndarray]:
         """Output tokens of one step: (program, functional forward)."""
@@ -93,9 +97,7 @@ class Runs:
             memory[low:high] = self.memory[low:high]
             inputs.write_tokens(compiled, memory, embedded.tokens)
         self.image, self.program = memory, compiled
-        result = core.run(self.machine, memory, compiled.program.base, compiled.instructions, small.windows(compiled),
-                          origin=compiled.hbm.base)
-        assert result.cause == Cause.NONE, (result.cause, result.index)
+        result = small.run(compiled, memory)
         self.memory, self.decisions = result.memory, result.decisions
         return inputs.read(compiled, result.memory), self.forward(embedded, policies)
 
@@ -150,25 +152,53 @@ def compare_caches(runs: Runs) -> None:
             assert np.array_equal(np.ascontiguousarray(held).view(np.uint8)[:, :raw.shape[1]], raw), key
 
 
+@pytest.mark.parametrize("case", [key.removeprefix("sparse-") for key in small.GOLDEN if key.startswith("sparse")])
+def test_tensors_are_those_of_one_linear_program(case: str) -> None:
+    """Hashes of tokens, planes and caches that the same steps left when they were linear programs on one core."""
+    policies = CASES[case]
+    runs = Runs("tiny", policies, cores=2)
+    for number, now in enumerate([first(policies), policies, policies]):
+        if now:
+            runs.step(number, now)
+    assert small.hashes(runs.program, runs.memory) | {"kept": runs.kept()} == small.GOLDEN[f"sparse-{case}"]
+
+
 def test_dense_program_equals_functional_forward() -> None:
     """Without policies too."""
     got, expected = Runs("tiny", {}).step(0, {})
     assert np.array_equal(got.view(np.uint16), expected.view(np.uint16))
 
 
+@pytest.mark.parametrize("cores", [1, 2, 3])
 @pytest.mark.parametrize("case", ["both", "int8", "mask"])
-def test_any_legal_order_gives_the_same_memory(case: str) -> None:
-    """Lists, maps and count registers are ordered by semaphores alone."""
+def test_any_legal_order_gives_the_same_memory(case: str, cores: int) -> None:
+    """Lists, maps and count registers are ordered by semaphores alone, tasks by events."""
     policies = CASES[case]
-    runs = Runs("tiny", policies)
+    runs = Runs("tiny", policies, cores=cores)
     runs.step(0, first(policies))
     runs.step(1, policies)
     compiled = runs.program
     low, high = (a - compiled.hbm.base for a in compiled.write_window)
-    for seed in range(3):
-        memory = hazards.run_adversarially(runs.machine, runs.image, compiled.program.base - compiled.hbm.base,
-                                           compiled.instructions, compiled.hbm.base, seed)
+    for seed in range(2):
+        memory = hazards.run_adversarially(compiled, runs.image, seed)
         assert np.array_equal(memory[low:high], runs.memory[low:high]), f"seed {seed}"
+
+
+@pytest.mark.parametrize("case", ["both_int8", "step"])
+def test_worst_case_bounds_give_the_same_memory(case: str) -> None:
+    """GEMM and SFU without counts compute rows that nothing reads."""
+    policies = CASES[case]
+    runs, other = Runs("tiny", policies), Runs("tiny", policies, schedule=Schedule(bounds="worst"))
+    for number, now in enumerate([first(policies), policies, policies]):
+        got, expected = other.step(number, now), runs.step(number, now)
+        assert np.array_equal(got[0].view(np.uint16), expected[0].view(np.uint16)) and other.kept() == runs.kept()
+    counts = [{int(u) for u, c in zip(r.program.assembled.unit, counted(r.program)) if c} for r in (runs, other)]
+    assert {Unit.MPU, Unit.SFU} <= counts[0] and not {Unit.MPU, Unit.SFU} & counts[1] and counts[1]
+
+
+def counted(compiled: Compiled) -> list[int]:
+    """The count register of each instruction, ENDs excluded."""
+    return [f["count"] for f in map(decode, compiled.assembled.code) if f["opcode"] != Opcode.END]
 
 
 @pytest.mark.parametrize("values, message", [

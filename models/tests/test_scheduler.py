@@ -16,7 +16,7 @@ from models.scheduler import (Counts, DeadlockError, Semaphores, Windows, check,
                               decode_program, execution_order, resolve)
 
 CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, mbuf=64,
-                queue_depth=2, axi_slots=2, burst_beats=4)
+                queue_depth=2, axi_slots=2, burst_beats=4, contexts=2, task_window=4)
 WINDOWS = Windows(read=(0x1000, 0x3000), write=(0x2800, 0x5000))
 SIZE = {Buffer.A: CONFIG.abuf, Buffer.B: CONFIG.bbuf, Buffer.V: CONFIG.vbuf, Buffer.P: 4 * CONFIG.pbuf}
 

@@ -80,6 +80,7 @@ module fvgm_csr #(
     hw_in.cause.cause.next = status_i.first_error.cause;
     hw_in.cause.unit_id.next = status_i.first_error.unit;
     hw_in.cause.opcode.next = status_i.first_error.opcode;
+    hw_in.cause_task.value.next = status_i.first_error.task_seq;
     hw_in.cause_index.value.next = status_i.first_error.index;
     hw_in.cause_addr_lo.value.next = status_i.first_error.addr[31:0];
     hw_in.cause_addr_hi.value.next = 32'(status_i.first_error.addr[AddrW-1:32]);
@@ -98,6 +99,10 @@ module fvgm_csr #(
       hw_in.count_unit[u].stall_dep.value.next = counters_i.per_unit[u].stall_dep;
       hw_in.count_unit[u].idle.value.next = counters_i.per_unit[u].idle;
       hw_in.count_unit[u].instructions.value.next = counters_i.per_unit[u].instructions;
+      hw_in.count_unit[u].idle_task.value.next = counters_i.per_unit[u].idle_task;
+      for (int unsigned s = 0; s < NumStalls; s++) begin
+        hw_in.count_unit[u].stall_on[s].value.next = counters_i.per_unit[u].stall_on[s];
+      end
     end
   end
 

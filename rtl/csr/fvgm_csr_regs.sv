@@ -247,6 +247,7 @@ module fvgm_csr_regs (
         logic prog_base_hi;
         logic prog_len;
         logic watchdog;
+        logic cause_task;
         logic read_window_base_lo;
         logic read_window_base_hi;
         logic read_window_limit_lo;
@@ -263,14 +264,16 @@ module fvgm_csr_regs (
         logic count_mpu_stall_operand;
         logic count_mpu_stall_drain;
         logic count_sfu_stall;
+        logic count_su_rows;
+        logic count_su_kept;
         struct {
             logic busy;
             logic stall_dep;
             logic idle;
             logic instructions;
+            logic idle_task;
+            logic stall_on[7];
         } count_unit[6];
-        logic count_su_rows;
-        logic count_su_kept;
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
     logic decoded_err;
@@ -351,6 +354,9 @@ module fvgm_csr_regs (
         decoded_reg_strb.watchdog = cpuif_req_masked & (cpuif_addr == 12'h6c);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h6c);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h6c);
+        decoded_reg_strb.cause_task = cpuif_req_masked & (cpuif_addr == 12'h70) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h70);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h70) & !cpuif_req_is_wr;
         decoded_reg_strb.read_window_base_lo = cpuif_req_masked & (cpuif_addr == 12'h80);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h80);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h80);
@@ -399,26 +405,34 @@ module fvgm_csr_regs (
         decoded_reg_strb.count_sfu_stall = cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h11c);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
-        for(int i0=0; i0<6; i0++) begin
-            decoded_reg_strb.count_unit[i0].busy = cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            decoded_reg_strb.count_unit[i0].stall_dep = cpuif_req_masked & (cpuif_addr == 12'h124 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h124 + (12)'(i0) * 12'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h124 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            decoded_reg_strb.count_unit[i0].idle = cpuif_req_masked & (cpuif_addr == 12'h128 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h128 + (12)'(i0) * 12'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h128 + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            decoded_reg_strb.count_unit[i0].instructions = cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h10) & !cpuif_req_is_wr;
-        end
         decoded_reg_strb.count_su_rows = cpuif_req_masked & (cpuif_addr == 12'h180) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h180);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h180) & !cpuif_req_is_wr;
         decoded_reg_strb.count_su_kept = cpuif_req_masked & (cpuif_addr == 12'h184) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h184);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h184) & !cpuif_req_is_wr;
+        for(int i0=0; i0<6; i0++) begin
+            decoded_reg_strb.count_unit[i0].busy = cpuif_req_masked & (cpuif_addr == 12'h200 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h200 + (12)'(i0) * 12'h40);
+            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h200 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb.count_unit[i0].stall_dep = cpuif_req_masked & (cpuif_addr == 12'h204 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h204 + (12)'(i0) * 12'h40);
+            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h204 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb.count_unit[i0].idle = cpuif_req_masked & (cpuif_addr == 12'h208 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h208 + (12)'(i0) * 12'h40);
+            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h208 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb.count_unit[i0].instructions = cpuif_req_masked & (cpuif_addr == 12'h20c + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h20c + (12)'(i0) * 12'h40);
+            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h20c + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb.count_unit[i0].idle_task = cpuif_req_masked & (cpuif_addr == 12'h210 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h210 + (12)'(i0) * 12'h40);
+            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h210 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            for(int i1=0; i1<7; i1++) begin
+                decoded_reg_strb.count_unit[i0].stall_on[i1] = cpuif_req_masked & (cpuif_addr == 12'h220 + (12)'(i0) * 12'h40 + (12)'(i1) * 12'h4) & !cpuif_req_is_wr;
+                is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h220 + (12)'(i0) * 12'h40 + (12)'(i1) * 12'h4);
+                is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h220 + (12)'(i0) * 12'h40 + (12)'(i1) * 12'h4) & !cpuif_req_is_wr;
+            end
+        end
         decoded_err = (~is_valid_addr | (is_valid_addr & ~is_valid_rw)) & decoded_req;
     end
 
@@ -1146,6 +1160,9 @@ module fvgm_csr_regs (
         if(rd_mux_addr == 12'h6c) begin
             readback_data_var[31:0] = field_storage.watchdog.value.value;
         end
+        if(rd_mux_addr == 12'h70) begin
+            readback_data_var[31:0] = hwif_in.cause_task.value.next;
+        end
         if(rd_mux_addr == 12'h80) begin
             readback_data_var[31:0] = field_storage.read_window_base_lo.value.value;
         end
@@ -1194,25 +1211,33 @@ module fvgm_csr_regs (
         if(rd_mux_addr == 12'h11c) begin
             readback_data_var[31:0] = hwif_in.count_sfu_stall.value.next;
         end
-        for(int i0=0; i0<6; i0++) begin
-            if(rd_mux_addr == 12'h120 + (12)'(i0) * 12'h10) begin
-                readback_data_var[31:0] = hwif_in.count_unit[i0].busy.value.next;
-            end
-            if(rd_mux_addr == 12'h124 + (12)'(i0) * 12'h10) begin
-                readback_data_var[31:0] = hwif_in.count_unit[i0].stall_dep.value.next;
-            end
-            if(rd_mux_addr == 12'h128 + (12)'(i0) * 12'h10) begin
-                readback_data_var[31:0] = hwif_in.count_unit[i0].idle.value.next;
-            end
-            if(rd_mux_addr == 12'h12c + (12)'(i0) * 12'h10) begin
-                readback_data_var[31:0] = hwif_in.count_unit[i0].instructions.value.next;
-            end
-        end
         if(rd_mux_addr == 12'h180) begin
             readback_data_var[31:0] = hwif_in.count_su_rows.value.next;
         end
         if(rd_mux_addr == 12'h184) begin
             readback_data_var[31:0] = hwif_in.count_su_kept.value.next;
+        end
+        for(int i0=0; i0<6; i0++) begin
+            if(rd_mux_addr == 12'h200 + (12)'(i0) * 12'h40) begin
+                readback_data_var[31:0] = hwif_in.count_unit[i0].busy.value.next;
+            end
+            if(rd_mux_addr == 12'h204 + (12)'(i0) * 12'h40) begin
+                readback_data_var[31:0] = hwif_in.count_unit[i0].stall_dep.value.next;
+            end
+            if(rd_mux_addr == 12'h208 + (12)'(i0) * 12'h40) begin
+                readback_data_var[31:0] = hwif_in.count_unit[i0].idle.value.next;
+            end
+            if(rd_mux_addr == 12'h20c + (12)'(i0) * 12'h40) begin
+                readback_data_var[31:0] = hwif_in.count_unit[i0].instructions.value.next;
+            end
+            if(rd_mux_addr == 12'h210 + (12)'(i0) * 12'h40) begin
+                readback_data_var[31:0] = hwif_in.count_unit[i0].idle_task.value.next;
+            end
+            for(int i1=0; i1<7; i1++) begin
+                if(rd_mux_addr == 12'h220 + (12)'(i0) * 12'h40 + (12)'(i1) * 12'h4) begin
+                    readback_data_var[31:0] = hwif_in.count_unit[i0].stall_on[i1].value.next;
+                end
+            end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

@@ -5,7 +5,7 @@ package fvgm_csr_regs_pkg;
 
     localparam FVGM_CSR_REGS_DATA_WIDTH = 32;
     localparam FVGM_CSR_REGS_MIN_ADDR_WIDTH = 12;
-    localparam FVGM_CSR_REGS_SIZE = 'h188;
+    localparam FVGM_CSR_REGS_SIZE = 'h380;
 
     typedef struct {
         logic [15:0] next;
@@ -166,6 +166,14 @@ package fvgm_csr_regs_pkg;
 
     typedef struct {
         logic [31:0] next;
+    } hw_r_desc_0ddfd919__value__in_t;
+
+    typedef struct {
+        hw_r_desc_0ddfd919__value__in_t value;
+    } hw_r_desc_0ddfd919__in_t;
+
+    typedef struct {
+        logic [31:0] next;
     } hw_r_desc_86653c3b__value__in_t;
 
     typedef struct {
@@ -230,45 +238,6 @@ package fvgm_csr_regs_pkg;
 
     typedef struct {
         logic [31:0] next;
-    } hw_r_desc_31102bdd__value__in_t;
-
-    typedef struct {
-        hw_r_desc_31102bdd__value__in_t value;
-    } hw_r_desc_31102bdd__in_t;
-
-    typedef struct {
-        logic [31:0] next;
-    } hw_r_desc_324f7f06__value__in_t;
-
-    typedef struct {
-        hw_r_desc_324f7f06__value__in_t value;
-    } hw_r_desc_324f7f06__in_t;
-
-    typedef struct {
-        logic [31:0] next;
-    } hw_r_desc_96554b82__value__in_t;
-
-    typedef struct {
-        hw_r_desc_96554b82__value__in_t value;
-    } hw_r_desc_96554b82__in_t;
-
-    typedef struct {
-        logic [31:0] next;
-    } hw_r_desc_2f352880__value__in_t;
-
-    typedef struct {
-        hw_r_desc_2f352880__value__in_t value;
-    } hw_r_desc_2f352880__in_t;
-
-    typedef struct {
-        hw_r_desc_31102bdd__in_t busy;
-        hw_r_desc_324f7f06__in_t stall_dep;
-        hw_r_desc_96554b82__in_t idle;
-        hw_r_desc_2f352880__in_t instructions;
-    } fvgm_csr_regs__count_unit__in_t;
-
-    typedef struct {
-        logic [31:0] next;
     } hw_r_desc_13679dbc__value__in_t;
 
     typedef struct {
@@ -282,6 +251,63 @@ package fvgm_csr_regs_pkg;
     typedef struct {
         hw_r_desc_498b7940__value__in_t value;
     } hw_r_desc_498b7940__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_31102bdd__value__in_t;
+
+    typedef struct {
+        hw_r_desc_31102bdd__value__in_t value;
+    } hw_r_desc_31102bdd__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_1ab7448a__value__in_t;
+
+    typedef struct {
+        hw_r_desc_1ab7448a__value__in_t value;
+    } hw_r_desc_1ab7448a__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_3980e1af__value__in_t;
+
+    typedef struct {
+        hw_r_desc_3980e1af__value__in_t value;
+    } hw_r_desc_3980e1af__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_2f352880__value__in_t;
+
+    typedef struct {
+        hw_r_desc_2f352880__value__in_t value;
+    } hw_r_desc_2f352880__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_fd5942c4__value__in_t;
+
+    typedef struct {
+        hw_r_desc_fd5942c4__value__in_t value;
+    } hw_r_desc_fd5942c4__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } hw_r_desc_a2616c1a__value__in_t;
+
+    typedef struct {
+        hw_r_desc_a2616c1a__value__in_t value;
+    } hw_r_desc_a2616c1a__in_t;
+
+    typedef struct {
+        hw_r_desc_31102bdd__in_t busy;
+        hw_r_desc_1ab7448a__in_t stall_dep;
+        hw_r_desc_3980e1af__in_t idle;
+        hw_r_desc_2f352880__in_t instructions;
+        hw_r_desc_fd5942c4__in_t idle_task;
+        hw_r_desc_a2616c1a__in_t stall_on[7];
+    } fvgm_csr_regs__count_unit__in_t;
 
     typedef struct {
         fvgm_csr_regs__config_array__in_t config_array;
@@ -298,6 +324,7 @@ package fvgm_csr_regs_pkg;
         hw_r_desc_e4181210__in_t cause_index;
         hw_r_desc_3543d348__in_t cause_addr_lo;
         hw_r_desc_4cd8a5fd__in_t cause_addr_hi;
+        hw_r_desc_0ddfd919__in_t cause_task;
         hw_r_desc_86653c3b__in_t count_cycles_lo;
         hw_r_desc_5a6c1992__in_t count_cycles_hi;
         hw_r_desc_c25a7320__in_t count_read_beats;
@@ -306,9 +333,9 @@ package fvgm_csr_regs_pkg;
         hw_r_desc_f6d274b9__in_t count_mpu_stall_operand;
         hw_r_desc_840b299c__in_t count_mpu_stall_drain;
         hw_r_desc_69b75d41__in_t count_sfu_stall;
-        fvgm_csr_regs__count_unit__in_t count_unit[6];
         hw_r_desc_13679dbc__in_t count_su_rows;
         hw_r_desc_498b7940__in_t count_su_kept;
+        fvgm_csr_regs__count_unit__in_t count_unit[6];
     } fvgm_csr_regs__in_t;
 
     typedef struct {

@@ -9,6 +9,12 @@ package fvgm_isa_pkg;
   localparam int unsigned NumCounts = 16;
   localparam int unsigned MaxListRows = 1024;
   localparam int unsigned NumUnits = 6;
+  localparam int unsigned MaxContexts = 8;
+  localparam int unsigned NumSliceBuffers = 6;
+  localparam int unsigned NumEvents = 256;
+  localparam int unsigned NumTaskWaits = 4;
+  localparam int unsigned NumSets = 256;
+  localparam int unsigned NumAreas = 8;
   // payload bits that a unit uses; the rest is reserved
   localparam int unsigned TransferW = 199;
   localparam int unsigned GemmW = 281;
@@ -32,6 +38,21 @@ package fvgm_isa_pkg;
     BufV = 2'd2,
     BufP = 2'd3
   } buffer_e;
+
+  typedef enum logic [2:0] {
+    SliceA = 3'd0,
+    SliceB = 3'd1,
+    SliceV = 3'd2,
+    SliceP = 3'd3,
+    SliceR = 3'd4,
+    SliceM = 3'd5
+  } slice_e;
+
+  typedef enum logic [7:0] {
+    TaskTask = 8'd1,
+    TaskWeights = 8'd2,
+    TaskEnd = 8'd3
+  } task_kind_e;
 
   typedef enum logic [0:0] {
     PrecInt8 = 1'd0,
@@ -78,11 +99,13 @@ package fvgm_isa_pkg;
     CauseReadError = 4'd9,
     CauseWriteError = 4'd10,
     CauseDeadlock = 4'd11,
-    CauseCountRange = 4'd12
+    CauseCountRange = 4'd12,
+    CauseCoreError = 4'd13
   } cause_e;
 
   typedef struct packed {
-    logic [27:0] reserved;
+    logic [21:0] reserved;
+    logic [5:0] slice;
     logic [3:0] count;
     logic [15:0] tag;
     logic [15:0] wait2_val;
@@ -214,6 +237,28 @@ package fvgm_isa_pkg;
     logic [9:0] slot;
     logic [9:0] row;
   } list_entry_t;
+
+  typedef struct packed {
+    logic [287:0] reserved;
+    logic [15:0] tag;
+    logic [15:0] wait3_value;
+    logic [7:0] wait3_event;
+    logic [15:0] wait2_value;
+    logic [7:0] wait2_event;
+    logic [15:0] wait1_value;
+    logic [7:0] wait1_event;
+    logic [15:0] wait0_value;
+    logic [7:0] wait0_event;
+    logic [7:0] signal1;
+    logic [7:0] signal0;
+    logic [7:0] prio;
+    logic [7:0] cores;
+    logic [7:0] areas;
+    logic [7:0] set;
+    logic [15:0] length;
+    logic [39:0] base;
+    logic [7:0] kind;
+  } task_t;
 
   typedef struct packed {
     logic [PayloadBits-1:0] payload;

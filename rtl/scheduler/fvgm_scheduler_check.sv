@@ -25,6 +25,7 @@ module fvgm_scheduler_check #(
     input  fvgm_scheduler_pkg::windows_t         windows_i,
     input  logic                                 instr_valid_i,
     input  fvgm_isa_pkg::instr_t                 instr_i,
+    input  logic [fvgm_isa_pkg::NumSliceBuffers-1:0][19:0] slice_size_i,  // words of a slice
     output logic                                 result_valid_o,
     input  logic                                 result_ready_i,
     output fvgm_isa_pkg::cause_e                 cause_o,
@@ -75,15 +76,21 @@ module fvgm_scheduler_check #(
       .ranged_o(ranged)
   );
 
-  fvgm_scheduler_terms #(
-      .ABufUnits(ABufUnits),
-      .BBufUnits(BBufUnits),
-      .VBufUnits(VBufUnits),
-      .PBufEntries(PBufEntries),
-      .RBufWords(RBufWords),
-      .MBufEntries(MBufEntries)
-  ) u_terms (
+  // what the operands in each buffer may use: the buffer, or the slice of a context
+  localparam logic [NumSliceBuffers-1:0][20:0] Sizes = {
+    21'(MBufEntries), 21'(RBufWords), 21'(PBufEntries),
+    21'(VBufUnits), 21'(BBufUnits), 21'(ABufUnits)
+  };
+  logic [NumSliceBuffers-1:0][20:0] limit;
+  always_comb begin
+    for (int unsigned b = 0; b < NumSliceBuffers; b++) begin
+      limit[b] = header.slice[b] ? 21'(slice_size_i[b]) : Sizes[b];
+    end
+  end
+
+  fvgm_scheduler_terms u_terms (
       .instr_i,
+      .limit_i(limit),
       .index_i(index_q),
       .term_o(term)
   );

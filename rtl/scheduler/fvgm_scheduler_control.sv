@@ -1,8 +1,10 @@
-// Life of a program: start, run, end, error, soft reset; the first error and the watchdog.
+// Life of a core: own programs and sessions of the task queue, error, soft reset; the first error and
+// the watchdog.
 //
-// start_i is accepted in Idle only: PROG_BASE and PROG_LEN are checked, counters, semaphores and the
-// last outcome are cleared, the fetch starts. end_i (END was dispatched) leads to Drain; when every queue and unit is
-// idle the program is done. The first of the errors below stops dispatch (run_o low), halts the units
+// start_i is accepted in Idle only: PROG_BASE and PROG_LEN are checked, counters and the last outcome
+// are cleared, context 0 starts (launch_o). When it is over (over_i) and the AXI ports are idle the
+// program is done. session_i, seen in Idle, clears counters and outcome likewise; the core then takes
+// tasks (open_o) until session_i falls. The first of the errors below stops dispatch (run_o low), halts the units
 // (halt_o), waits until the AXI ports have been idle for SettleCycles and then reports; only a soft
 // reset leaves Error. Soft reset, from any state: halt, wait likewise, hold core_rst_no low for
 // ResetCycles, then Idle. Registers, counters and buffer contents survive it.
@@ -20,9 +22,8 @@ module fvgm_scheduler_control #(
     input  logic                                 rst_ni,
     input  fvgm_scheduler_pkg::ctrl_t            ctrl_i,
     // what the others report
-    input  logic                                 clearing_i,      // semaphores are being cleared
-    input  logic                                 end_i,           // END was dispatched
-    input  logic                                 drained_i,       // queues and units are idle
+    input  logic                                 session_i,       // the task queue runs a table
+    input  logic                                 over_i,          // no context has a task
     input  logic                                 progress_i,      // a unit works or something moved
     input  logic                                 waiting_i,       // instructions wait
     input  logic                                 axi_idle_i,      // nothing outstanding on any port
@@ -36,7 +37,9 @@ module fvgm_scheduler_control #(
     input  fvgm_scheduler_pkg::error_t           count_error_info_i,
     input  fvgm_scheduler_pkg::error_t           deadlock_info_i,
     // what the others obey
-    output logic                                 launch_o,        // pulse: clear and start to fetch
+    output logic                                 clear_o,         // pulse: clear the counters
+    output logic                                 launch_o,        // pulse: start the own program
+    output logic                                 open_o,          // tasks may start
     output logic                                 run_o,           // dispatch may go on
     output logic                                 halt_o,
     output logic                                 stop_fetch_o,
@@ -53,9 +56,9 @@ module fvgm_scheduler_control #(
   typedef enum logic [3:0] {
     StIdle,
     StCheck,      // PROG_BASE, PROG_LEN
-    StClear,      // semaphores, while the first instructions come
-    StRun,
-    StDrain,      // END seen
+    StRun,        // the own program
+    StDrain,      // it is over; the AXI ports are not yet idle
+    StSession,
     StHalt,       // error: wait for the AXI ports
     StError,
     StResetWait,  // soft reset: wait for the AXI ports
@@ -69,24 +72,16 @@ module fvgm_scheduler_control #(
   logic deadlock, watched;
   error_t error_info, program_info, error_q;
   logic program_error;
-  logic [LimitW-1:0] prog_end;
 
-  assign active = state_q == StClear || state_q == StRun || state_q == StDrain;
-  assign watched = (state_q == StRun || state_q == StDrain) && waiting_i && !progress_i;
+  assign active = state_q == StRun || state_q == StDrain || state_q == StSession;
+  assign watched = (state_q == StRun || state_q == StSession) && waiting_i && !progress_i;
   assign deadlock = watched && ctrl_i.watchdog != '0 && watch_q >= ctrl_i.watchdog;
 
-  // the program lies in the read window
   always_comb begin
-    prog_end = LimitW'(ctrl_i.prog_base) + {3'b0, ctrl_i.prog_len, 6'b0};
     program_info = '0;
     program_info.unit = UnitNone;
     program_info.addr = ctrl_i.prog_base;
-    program_info.cause = CauseNone;
-    if (ctrl_i.prog_base[5:0] != '0) program_info.cause = CauseMisaligned;
-    else if (ctrl_i.prog_base < ctrl_i.windows.read_base ||
-             prog_end > ctrl_i.windows.read_limit || prog_end > (LimitW'(1) << AddrW))
-      program_info.cause = CauseWindowRange;
-    else if (ctrl_i.prog_len == '0) program_info.cause = CauseProgramRange;
+    program_info.cause = program_cause(ctrl_i.prog_base, ctrl_i.prog_len, ctrl_i.windows);
     program_error = state_q == StCheck && program_info.cause != CauseNone;
   end
 
@@ -108,21 +103,32 @@ module fvgm_scheduler_control #(
     set_error = 1'b0;
     clear_outcome = 1'b0;
     launch_o = 1'b0;
+    clear_o = 1'b0;
     case (state_q)
       StIdle: begin
-        if (ctrl_i.start) begin
+        if (session_i) begin
+          state_d = StSession;
+          clear_outcome = 1'b1;
+          clear_o = 1'b1;
+        end else if (ctrl_i.start) begin
           state_d = StCheck;
           clear_outcome = 1'b1;
         end
       end
       StCheck: begin
-        state_d = StClear;
+        state_d = StRun;
         launch_o = !program_error && !ctrl_i.soft_reset;
+        clear_o = launch_o;
       end
-      StClear: if (!clearing_i) state_d = StRun;
-      StRun: if (end_i) state_d = StDrain;
+      StRun: if (over_i) state_d = StDrain;
       StDrain: begin
-        if (drained_i && axi_idle_i) begin
+        if (axi_idle_i) begin
+          state_d = StIdle;
+          set_done = !ctrl_i.soft_reset && !error;
+        end
+      end
+      StSession: begin
+        if (!session_i && over_i) begin
           state_d = StIdle;
           set_done = !ctrl_i.soft_reset && !error;
         end
@@ -174,15 +180,16 @@ module fvgm_scheduler_control #(
       if (clear_outcome) error_q <= '0;
       else if (error) error_q <= error_info;
       core_rst_no <= state_q != StReset;
-      status_o.irq_done <= set_done;
+      status_o.irq_done <= set_done && state_q == StDrain;
       status_o.irq_error <= set_error;
     end
   end
 
-  assign run_o = state_q == StRun;
+  assign run_o = state_q == StRun || state_q == StSession;
+  assign open_o = state_q == StSession && session_i;
   assign halt_o = state_q == StHalt || state_q == StError || state_q == StResetWait ||
                   state_q == StReset;
-  assign stop_fetch_o = !(state_q == StCheck || state_q == StClear || state_q == StRun);
+  assign stop_fetch_o = !(state_q == StCheck || state_q == StRun || state_q == StSession);
   assign count_o = state_q == StCheck || active;
   assign status_o.idle = state_q == StIdle;
   assign status_o.busy = state_q == StCheck || active || state_q == StHalt;

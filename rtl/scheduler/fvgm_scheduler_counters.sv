@@ -32,6 +32,11 @@ module fvgm_scheduler_counters (
       count_d.per_unit[u].idle = count_q.per_unit[u].idle + 32'(events_i.idle[u]);
       count_d.per_unit[u].instructions =
           count_q.per_unit[u].instructions + 32'(events_i.instructions[u]);
+      count_d.per_unit[u].idle_task = count_q.per_unit[u].idle_task + 32'(events_i.idle_task[u]);
+      for (int unsigned s = 0; s < NumStalls; s++) begin
+        count_d.per_unit[u].stall_on[s] = count_q.per_unit[u].stall_on[s] +
+            32'(events_i.stall_dep[u] && events_i.stall_on[u] == 3'(s));
+      end
     end
   end
 

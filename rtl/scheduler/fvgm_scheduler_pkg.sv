@@ -33,6 +33,7 @@ package fvgm_scheduler_pkg;
 
   // One error.
   typedef struct packed {
+    logic [31:0] task_seq;  // entry of the task table, 0 for an own program
     logic [AddrW-1:0] addr;
     logic [31:0] index;
     logic [7:0] opcode;
@@ -40,8 +41,14 @@ package fvgm_scheduler_pkg;
     cause_e cause;
   } error_t;
 
+  // What a unit whose best head waits is waiting for: semaphore 1 to NumUnits (the compiler's, by
+  // unit), or 0 any other.
+  localparam int unsigned NumStalls = NumUnits + 1;
+
   // Counters of one unit.
   typedef struct packed {
+    logic [NumStalls-1:0][31:0] stall_on;
+    logic [31:0] idle_task;
     logic [31:0] instructions;
     logic [31:0] idle;
     logic [31:0] stall_dep;
@@ -63,6 +70,8 @@ package fvgm_scheduler_pkg;
 
   // Events of one cycle that the counters count.
   typedef struct packed {
+    logic [NumUnits-1:0][2:0] stall_on;  // with stall_dep
+    logic [NumUnits-1:0] idle_task;      // with idle: no context has a task
     logic [NumUnits-1:0] instructions;
     logic [NumUnits-1:0] idle;
     logic [NumUnits-1:0] stall_dep;
@@ -110,6 +119,17 @@ package fvgm_scheduler_pkg;
     logic [15:0] count;      // n - 1
     logic [31:0] step;
   } term_t;
+
+  // Why a program of `length` instructions at `base` cannot run: it lies in the read window.
+  function automatic cause_e program_cause(logic [AddrW-1:0] base, logic [31:0] length,
+                                           windows_t windows);
+    logic [LimitW-1:0] limit;
+    limit = LimitW'(base) + {3'b0, length, 6'b0};
+    if (base[5:0] != '0) return CauseMisaligned;
+    if (base < windows.read_base || limit > windows.read_limit || limit > (LimitW'(1) << AddrW))
+      return CauseWindowRange;
+    return (length == '0) ? CauseProgramRange : CauseNone;
+  endfunction
 
   // Payload bits that a unit uses.
   function automatic int unsigned payload_width(unit_e unit);

@@ -2,17 +2,11 @@
 //
 // An operand touches base + (n_0 - 1) * step_0 + (n_1 - 1) * step_1 ... at most. A term is one of the
 // products; those of operands that the instruction does not use are there, but compare nothing.
-// Parameters: sizes of the buffers. Terms: LOAD and STORE 5, GEMM 12, SFU 9, SU 9, RU 8. Combinational,
+// limit_i: words that the operands in each buffer may use, by slice_e. Terms: LOAD and STORE 5, GEMM 12, SFU 9, SU 9, RU 8. Combinational,
 // no errors.
-module fvgm_scheduler_terms #(
-    parameter int unsigned ABufUnits   = 2048,
-    parameter int unsigned BBufUnits   = 2048,
-    parameter int unsigned VBufUnits   = 2048,
-    parameter int unsigned PBufEntries = 64,
-    parameter int unsigned RBufWords   = 256,
-    parameter int unsigned MBufEntries = 1024
-) (
+module fvgm_scheduler_terms (
     input  fvgm_isa_pkg::instr_t      instr_i,
+    input  logic [fvgm_isa_pkg::NumSliceBuffers-1:0][20:0] limit_i,
     input  logic [3:0]                index_i,
     output fvgm_scheduler_pkg::term_t term_o
 );
@@ -31,14 +25,15 @@ module fvgm_scheduler_terms #(
   assign su = instr_i.payload;
   assign ru = instr_i.payload;
 
-  function automatic logic [20:0] transfer_limit(logic [1:0] buffer);
-    case (buffer)
-      BufA: return 21'(ABufUnits);
-      BufB: return 21'(BBufUnits);
-      BufV: return 21'(VBufUnits);
-      default: return 21'(4 * PBufEntries);
+  logic [20:0] transfer_limit;
+  always_comb begin
+    case (transfer.buffer)
+      BufA: transfer_limit = limit_i[SliceA];
+      BufB: transfer_limit = limit_i[SliceB];
+      BufV: transfer_limit = limit_i[SliceV];
+      default: transfer_limit = {limit_i[SliceP][18:0], 2'b0};
     endcase
-  endfunction
+  end
 
   // With a list, rows of HBM are those that it may name, rows of the buffer those of the transfer.
   term_t transfer_term;
@@ -48,7 +43,7 @@ module fvgm_scheduler_terms #(
     in_row = transfer.row_units - 16'd1;
     beats = (transfer.row_units >> 1) + 16'(transfer.row_units[0]);
     transfer_term = '0;
-    transfer_term.limit = transfer_limit(transfer.buffer);
+    transfer_term.limit = transfer_limit;
     case (index_i)
       4'd0: begin
         transfer_term.first = 1'b1;
@@ -66,7 +61,7 @@ module fvgm_scheduler_terms #(
         transfer_term.base = AddrW'(transfer.list_base);
         transfer_term.count = rows;
         transfer_term.step = 32'd1;
-        transfer_term.limit = 21'(MBufEntries);
+        transfer_term.limit = limit_i[SliceM];
         transfer_term.buffer_end = transfer.list;
       end
       4'd3: begin
@@ -109,7 +104,7 @@ module fvgm_scheduler_terms #(
       end
       4'd2: begin
         gemm_term.count = rows;
-        gemm_term.limit = 21'(ABufUnits);
+        gemm_term.limit = limit_i[SliceA];
         gemm_term.buffer_end = 1'b1;
       end
       4'd3: begin
@@ -124,7 +119,7 @@ module fvgm_scheduler_terms #(
       end
       4'd5: begin
         gemm_term.count = kn ? groups : columns;
-        gemm_term.limit = 21'(BBufUnits);
+        gemm_term.limit = limit_i[SliceB];
         gemm_term.buffer_end = 1'b1;
       end
       4'd6: begin
@@ -139,7 +134,7 @@ module fvgm_scheduler_terms #(
       end
       4'd8: begin
         gemm_term.count = gemm.out_fp32 ? {groups[14:0], 1'b1} : groups;
-        gemm_term.limit = 21'(VBufUnits);
+        gemm_term.limit = limit_i[SliceV];
         gemm_term.buffer_end = 1'b1;
       end
       4'd9: begin
@@ -150,14 +145,14 @@ module fvgm_scheduler_terms #(
       end
       4'd10: begin
         gemm_term.count = rows;
-        gemm_term.limit = 21'(RBufWords);
+        gemm_term.limit = limit_i[SliceR];
         gemm_term.buffer_end = gemm.row_scale;
       end
       default: begin
         gemm_term.first = 1'b1;
         gemm_term.base = AddrW'(gemm.pbuf_base);
         gemm_term.count = groups;
-        gemm_term.limit = 21'(PBufEntries);
+        gemm_term.limit = limit_i[SliceP];
         gemm_term.buffer_end = gemm.col_affine;
         gemm_term.last = 1'b1;
       end
@@ -182,7 +177,7 @@ module fvgm_scheduler_terms #(
       end
       4'd1: begin
         sfu_term.count = sfu.x_fp32 ? elements >> 2 : elements >> 3;
-        sfu_term.limit = 21'(VBufUnits);
+        sfu_term.limit = limit_i[SliceV];
         sfu_term.buffer_end = 1'b1;
       end
       4'd2: begin
@@ -193,7 +188,7 @@ module fvgm_scheduler_terms #(
       end
       4'd3: begin
         sfu_term.count = elements >> 3;
-        sfu_term.limit = 21'(VBufUnits);
+        sfu_term.limit = limit_i[SliceV];
         sfu_term.buffer_end = sfu.op == SfuResidual;
       end
       4'd4: begin
@@ -205,21 +200,21 @@ module fvgm_scheduler_terms #(
       4'd5: begin
         sfu_term.count = int8_out ? elements >> 4 : elements >> 3;
         sfu_term.step = 32'(sfu.d_unit);
-        sfu_term.limit = (sfu.dst == BufA) ? 21'(ABufUnits) : 21'(VBufUnits);
+        sfu_term.limit = (sfu.dst == BufA) ? limit_i[SliceA] : limit_i[SliceV];
         sfu_term.buffer_end = 1'b1;
       end
       4'd6: begin
         sfu_term.first = 1'b1;
         sfu_term.base = AddrW'(sfu.pbuf_base);
         sfu_term.count = elements >> 3;
-        sfu_term.limit = 21'(PBufEntries);
+        sfu_term.limit = limit_i[SliceP];
         sfu_term.buffer_end = sfu.affine;
       end
       4'd7: begin
         sfu_term.first = 1'b1;
         sfu_term.base = AddrW'(sfu.rbuf_base);
         sfu_term.count = rows;
-        sfu_term.limit = 21'(RBufWords);
+        sfu_term.limit = limit_i[SliceR];
         sfu_term.buffer_end = int8_out || sfu.op == SfuSoftmax;
       end
       default: begin
@@ -238,7 +233,7 @@ module fvgm_scheduler_terms #(
     su_term.first = 1'b1;
     su_term.count = rows;
     su_term.step = 32'd1;
-    su_term.limit = 21'(VBufUnits);
+    su_term.limit = limit_i[SliceV];
     case (index_i)
       4'd0: begin
         su_term.base = AddrW'(su.x_base);
@@ -270,17 +265,17 @@ module fvgm_scheduler_terms #(
       end
       4'd6: begin
         su_term.base = AddrW'(su.list_base);
-        su_term.limit = 21'(MBufEntries);
+        su_term.limit = limit_i[SliceM];
         su_term.buffer_end = 1'b1;
       end
       4'd7: begin
         su_term.base = AddrW'(su.map_base);
-        su_term.limit = 21'(MBufEntries);
+        su_term.limit = limit_i[SliceM];
         su_term.buffer_end = 1'b1;
       end
       default: begin
         su_term.base = AddrW'(su.write_base);
-        su_term.limit = 21'(MBufEntries);
+        su_term.limit = limit_i[SliceM];
         su_term.buffer_end = 1'b1;
         su_term.last = 1'b1;
       end
@@ -299,7 +294,7 @@ module fvgm_scheduler_terms #(
     ru_term.first = 1'b1;
     ru_term.count = rows;
     ru_term.step = 32'd1;
-    ru_term.limit = 21'(VBufUnits);
+    ru_term.limit = limit_i[SliceV];
     case (index_i)
       4'd0: begin
         ru_term.base = AddrW'(ru.d_base);
@@ -335,7 +330,7 @@ module fvgm_scheduler_terms #(
       end
       default: begin
         ru_term.base = AddrW'(ru.map_base);
-        ru_term.limit = 21'(MBufEntries);
+        ru_term.limit = limit_i[SliceM];
         ru_term.buffer_end = 1'b1;
         ru_term.last = 1'b1;
       end

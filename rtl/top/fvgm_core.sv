@@ -1,9 +1,9 @@
 // One core: registers, scheduler, dma, buffers, mpu, sfu, su and ru (docs/architecture.md).
 //
-// Parameters are those of configs.yaml. m_axi_hbm0 carries LOAD and STORE (AXI4, 256 bits, an ID per
-// outstanding burst), m_axi_hbm1 the instruction fetch (reads only, one ID). irq_o is level, see
-// docs/csr.md. Errors stop the core, see docs/scheduler.md. A soft reset clears the control state of
-// everything but the registers.
+// Parameters are those of configs.yaml. Ports to the task queue: docs/taskq.md. m_axi_hbm0 carries LOAD
+// and STORE (AXI4, 256 bits, an ID per outstanding burst), m_axi_hbm1 the instruction fetch (reads only,
+// one ID). irq_o is level, see docs/csr.md. Errors stop the core, see docs/scheduler.md. A soft reset
+// clears the control state of everything but the registers.
 module fvgm_core #(
     parameter int unsigned ChainRows   = 1,
     parameter int unsigned ABufUnits   = 2048,
@@ -15,12 +15,24 @@ module fvgm_core #(
     parameter int unsigned QueueDepth  = 4,
     parameter int unsigned AxiSlots    = 4,
     parameter int unsigned BurstBeats  = 8,
+    parameter int unsigned Contexts    = 2,
     localparam int unsigned IdBits     = $clog2(AxiSlots)
 ) (
     input  logic              clk_i,
     input  logic              clk2x_i,
     input  logic              rst_ni,
     output logic              irq_o,
+    // task queue
+    input  logic                               session_i,
+    output logic                               session_ready_o,
+    input  fvgm_task_pkg::slices_t             slices_i,
+    input  logic                               task_valid_i,
+    output logic                               task_ready_o,
+    input  fvgm_task_pkg::task_start_t         task_i,
+    output logic [fvgm_task_pkg::ContextW-1:0] task_context_o,
+    output logic [Contexts-1:0]                task_done_o,
+    output logic                               core_error_o,
+    input  logic                               soft_reset_i,  // as CONTROL.soft_reset
     // registers, AXI4-Lite
     input  logic              s_axil_awvalid,
     output logic              s_axil_awready,
@@ -106,10 +118,15 @@ module fvgm_core #(
   localparam int unsigned AddrP = $clog2(PBufEntries);
   localparam int unsigned AddrR = $clog2(RBufWords);
 
-  ctrl_t ctrl;
+  ctrl_t registers, ctrl;
   status_t status;
   counters_t counters;
   logic core_rst_n, halt;
+
+  always_comb begin
+    ctrl = registers;
+    ctrl.soft_reset = registers.soft_reset || soft_reset_i;
+  end
 
   // commands
   logic [NumUnits-1:0] cmd_valid, cmd_ready, done;
@@ -213,7 +230,7 @@ module fvgm_core #(
       .s_axil_rready,
       .s_axil_rdata,
       .s_axil_rresp,
-      .ctrl_o(ctrl),
+      .ctrl_o(registers),
       .status_i(status),
       .counters_i(counters),
       .irq_o
@@ -226,13 +243,23 @@ module fvgm_core #(
       .PBufEntries(PBufEntries),
       .RBufWords(RBufWords),
       .MBufEntries(MBufEntries),
-      .QueueDepth(QueueDepth)
+      .QueueDepth(QueueDepth),
+      .Contexts(Contexts)
   ) u_scheduler (
       .clk_i,
       .rst_ni,
       .ctrl_i(ctrl),
       .status_o(status),
       .counters_o(counters),
+      .session_i,
+      .session_ready_o,
+      .slices_i,
+      .task_valid_i,
+      .task_ready_o,
+      .task_i,
+      .task_context_o,
+      .task_done_o,
+      .core_error_o,
       .m_axi_hbm1_arvalid,
       .m_axi_hbm1_arready,
       .m_axi_hbm1_araddr,

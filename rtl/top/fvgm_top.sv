@@ -1,8 +1,10 @@
-// The accelerator: NumCores independent cores behind one AXI4-Lite port.
+// The accelerator: the task queue and NumCores cores behind one AXI4-Lite port.
 //
-// Core c answers at c << 12 of s_axil (fvgm_top_axil) and owns element c of every other port: an AXI4
-// port for data (m_axi_hbm0), one for instructions (m_axi_hbm1, reads only) and an interrupt. The other
-// parameters are those of fvgm_core, the same for each core.
+// Core c answers at c << 12 of s_axil (fvgm_top_axil) and owns element c of every port with an index: an
+// AXI4 port for data (m_axi_hbm0), one for instructions (m_axi_hbm1, reads only) and an interrupt. The
+// task queue answers at 0xF000 and owns m_axi_task (reads only) and irq_task_o. A core runs the tasks
+// that the queue gives it, or, while the queue runs no table, programs of its own. The other parameters
+// are those of fvgm_core, the same for each core, and TaskWindow of fvgm_taskq.
 module fvgm_top #(
     parameter int unsigned NumCores    = 1,
     parameter int unsigned ChainRows   = 1,
@@ -15,12 +17,15 @@ module fvgm_top #(
     parameter int unsigned QueueDepth  = 4,
     parameter int unsigned AxiSlots    = 4,
     parameter int unsigned BurstBeats  = 8,
+    parameter int unsigned Contexts    = 2,
+    parameter int unsigned TaskWindow  = 4,
     localparam int unsigned IdBits     = $clog2(AxiSlots)
 ) (
     input  logic clk_i,
     input  logic clk2x_i,
     input  logic rst_ni,
     output logic [NumCores-1:0] irq_o,
+    output logic irq_task_o,
     // registers, AXI4-Lite
     input  logic s_axil_awvalid,
     output logic s_axil_awready,
@@ -41,6 +46,22 @@ module fvgm_top #(
     input  logic s_axil_rready,
     output logic [31:0] s_axil_rdata,
     output logic [1:0] s_axil_rresp,
+    // AXI4 read port of the task queue
+    output logic m_axi_task_arid,
+    output logic [39:0] m_axi_task_araddr,
+    output logic [7:0] m_axi_task_arlen,
+    output logic [2:0] m_axi_task_arsize,
+    output logic [1:0] m_axi_task_arburst,
+    output logic [3:0] m_axi_task_arcache,
+    output logic [2:0] m_axi_task_arprot,
+    output logic m_axi_task_arvalid,
+    input  logic m_axi_task_arready,
+    input  logic m_axi_task_rid,
+    input  logic [255:0] m_axi_task_rdata,
+    input  logic [1:0] m_axi_task_rresp,
+    input  logic m_axi_task_rlast,
+    input  logic m_axi_task_rvalid,
+    output logic m_axi_task_rready,
     // AXI4 ports of the cores
     output logic [NumCores-1:0][IdBits-1:0] m_axi_hbm0_arid,
     output logic [NumCores-1:0][39:0] m_axi_hbm0_araddr,
@@ -92,17 +113,26 @@ module fvgm_top #(
     output logic [NumCores-1:0] m_axi_hbm1_rready
 );
 
-  if (NumCores < 1 || NumCores > 16) begin : g_cores
-    $error("fvgm_top: NumCores must be 1 to 16");
+  if (NumCores < 1 || NumCores > 4) begin : g_cores
+    $error("fvgm_top: NumCores must be 1 to 4");
   end
 
-  logic [NumCores-1:0] awvalid, awready, wvalid, wready, bvalid, bready;
-  logic [NumCores-1:0] arvalid, arready, rvalid, rready;
-  logic [NumCores-1:0][1:0] bresp, rresp;
-  logic [NumCores-1:0][31:0] rdata;
+  // registers: the cores, then the task queue
+  logic [NumCores:0] awvalid, awready, wvalid, wready, bvalid, bready;
+  logic [NumCores:0] arvalid, arready, rvalid, rready;
+  logic [NumCores:0][1:0] bresp, rresp;
+  logic [NumCores:0][31:0] rdata;
   logic [11:0] awaddr, araddr;
   logic [31:0] wdata;
   logic [3:0] wstrb;
+
+  // task queue and cores
+  logic session, cores_reset;
+  logic [NumCores-1:0] session_ready, core_error, task_valid, task_ready;
+  fvgm_task_pkg::slices_t slices;
+  fvgm_task_pkg::task_start_t [NumCores-1:0] task_start;
+  logic [NumCores-1:0][fvgm_task_pkg::ContextW-1:0] task_context;
+  logic [NumCores-1:0][Contexts-1:0] task_done;
 
   fvgm_top_axil #(
       .NumCores(NumCores),
@@ -146,6 +176,66 @@ module fvgm_top #(
       .m_axil_rresp(rresp)
   );
 
+  fvgm_taskq #(
+      .NumCores(NumCores),
+      .Contexts(Contexts),
+      .TaskWindow(TaskWindow),
+      .ABufUnits(ABufUnits),
+      .BBufUnits(BBufUnits),
+      .VBufUnits(VBufUnits),
+      .PBufEntries(PBufEntries),
+      .RBufWords(RBufWords),
+      .MBufEntries(MBufEntries)
+  ) u_taskq (
+      .clk_i,
+      .rst_ni,
+      .irq_o(irq_task_o),
+      .s_axil_awvalid(awvalid[NumCores]),
+      .s_axil_awready(awready[NumCores]),
+      .s_axil_awaddr(awaddr),
+      .s_axil_awprot,
+      .s_axil_wvalid(wvalid[NumCores]),
+      .s_axil_wready(wready[NumCores]),
+      .s_axil_wdata(wdata),
+      .s_axil_wstrb(wstrb),
+      .s_axil_bvalid(bvalid[NumCores]),
+      .s_axil_bready(bready[NumCores]),
+      .s_axil_bresp(bresp[NumCores]),
+      .s_axil_arvalid(arvalid[NumCores]),
+      .s_axil_arready(arready[NumCores]),
+      .s_axil_araddr(araddr),
+      .s_axil_arprot,
+      .s_axil_rvalid(rvalid[NumCores]),
+      .s_axil_rready(rready[NumCores]),
+      .s_axil_rdata(rdata[NumCores]),
+      .s_axil_rresp(rresp[NumCores]),
+      .m_axi_task_arid,
+      .m_axi_task_araddr,
+      .m_axi_task_arlen,
+      .m_axi_task_arsize,
+      .m_axi_task_arburst,
+      .m_axi_task_arcache,
+      .m_axi_task_arprot,
+      .m_axi_task_arvalid,
+      .m_axi_task_arready,
+      .m_axi_task_rid,
+      .m_axi_task_rdata,
+      .m_axi_task_rresp,
+      .m_axi_task_rlast,
+      .m_axi_task_rvalid,
+      .m_axi_task_rready,
+      .session_o(session),
+      .cores_reset_o(cores_reset),
+      .slices_o(slices),
+      .session_ready_i(session_ready),
+      .core_error_i(core_error),
+      .task_valid_o(task_valid),
+      .task_ready_i(task_ready),
+      .task_o(task_start),
+      .task_context_i(task_context),
+      .task_done_i(task_done)
+  );
+
   for (genvar c = 0; c < NumCores; c++) begin : g_core
     fvgm_core #(
         .ChainRows(ChainRows),
@@ -157,12 +247,23 @@ module fvgm_top #(
         .MBufEntries(MBufEntries),
         .QueueDepth(QueueDepth),
         .AxiSlots(AxiSlots),
-        .BurstBeats(BurstBeats)
+        .BurstBeats(BurstBeats),
+        .Contexts(Contexts)
     ) u_core (
         .clk_i,
         .clk2x_i,
         .rst_ni,
         .irq_o(irq_o[c]),
+        .session_i(session),
+        .session_ready_o(session_ready[c]),
+        .slices_i(slices),
+        .task_valid_i(task_valid[c]),
+        .task_ready_o(task_ready[c]),
+        .task_i(task_start[c]),
+        .task_context_o(task_context[c]),
+        .task_done_o(task_done[c]),
+        .core_error_o(core_error[c]),
+        .soft_reset_i(cores_reset),
         .s_axil_awvalid(awvalid[c]),
         .s_axil_awready(awready[c]),
         .s_axil_awaddr(awaddr),

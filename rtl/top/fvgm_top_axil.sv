@@ -1,7 +1,8 @@
-// AXI4-Lite decoder: core c answers at c << 12, everything beyond the last core with DECERR.
+// AXI4-Lite decoder: core c answers at c << 12, the task queue in the last page, every other page with
+// DECERR. Element c of the ports is core c's, element NumCores the task queue's.
 //
 // One write and one read are under way at a time; a channel's request is taken, forwarded, answered.
-// Latency added: 2 cycles. Errors: DECERR for an address that belongs to no core.
+// Latency added: 2 cycles. Errors: DECERR for a page that is neither.
 `include "fvgm_assert.svh"
 
 module fvgm_top_axil #(
@@ -28,32 +29,36 @@ module fvgm_top_axil #(
     input  logic                          s_axil_rready,
     output logic [31:0]                   s_axil_rdata,
     output logic [1:0]                    s_axil_rresp,
-    // to the cores; address and write data are common
-    output logic [NumCores-1:0]           m_axil_awvalid,
-    input  logic [NumCores-1:0]           m_axil_awready,
+    // to the cores and the task queue; address and write data are common
+    output logic [NumCores:0]           m_axil_awvalid,
+    input  logic [NumCores:0]           m_axil_awready,
     output logic [11:0]                   m_axil_awaddr,
-    output logic [NumCores-1:0]           m_axil_wvalid,
-    input  logic [NumCores-1:0]           m_axil_wready,
+    output logic [NumCores:0]           m_axil_wvalid,
+    input  logic [NumCores:0]           m_axil_wready,
     output logic [31:0]                   m_axil_wdata,
     output logic [3:0]                    m_axil_wstrb,
-    input  logic [NumCores-1:0]           m_axil_bvalid,
-    output logic [NumCores-1:0]           m_axil_bready,
-    input  logic [NumCores-1:0][1:0]      m_axil_bresp,
-    output logic [NumCores-1:0]           m_axil_arvalid,
-    input  logic [NumCores-1:0]           m_axil_arready,
+    input  logic [NumCores:0]           m_axil_bvalid,
+    output logic [NumCores:0]           m_axil_bready,
+    input  logic [NumCores:0][1:0]      m_axil_bresp,
+    output logic [NumCores:0]           m_axil_arvalid,
+    input  logic [NumCores:0]           m_axil_arready,
     output logic [11:0]                   m_axil_araddr,
-    input  logic [NumCores-1:0]           m_axil_rvalid,
-    output logic [NumCores-1:0]           m_axil_rready,
-    input  logic [NumCores-1:0][31:0]     m_axil_rdata,
-    input  logic [NumCores-1:0][1:0]      m_axil_rresp
+    input  logic [NumCores:0]           m_axil_rvalid,
+    output logic [NumCores:0]           m_axil_rready,
+    input  logic [NumCores:0][31:0]     m_axil_rdata,
+    input  logic [NumCores:0][1:0]      m_axil_rresp
 );
 
   localparam int unsigned CoreBits = AddrBits - 12;
   localparam logic [1:0] DecErr = 2'b11;
 
-  if (AddrBits <= 12 || NumCores > (1 << CoreBits)) begin : g_addr
-    $error("fvgm_top_axil: AddrBits does not address NumCores cores of 4 KiB");
+  if (AddrBits <= 12 || NumCores >= (1 << CoreBits)) begin : g_addr
+    $error("fvgm_top_axil: AddrBits does not address NumCores + 1 pages of 4 KiB");
   end
+
+  function automatic logic [CoreBits-1:0] page(int unsigned element);
+    return (element == NumCores) ? '1 : CoreBits'(element);
+  endfunction
 
   typedef enum logic [1:0] {
     StIdle,
@@ -68,7 +73,7 @@ module fvgm_top_axil #(
   logic [31:0] wdata_q;
   logic [3:0] wstrb_q;
   logic [1:0] bresp_d, bresp_q;
-  logic [NumCores-1:0] write_select;
+  logic [NumCores:0] write_select;
 
   // read
   state_e read_d, read_q;
@@ -76,12 +81,12 @@ module fvgm_top_axil #(
   logic [AddrBits-1:0] araddr_q;
   logic [31:0] rdata_d, rdata_q;
   logic [1:0] rresp_d, rresp_q;
-  logic [NumCores-1:0] read_select;
+  logic [NumCores:0] read_select;
 
   always_comb begin
-    for (int unsigned c = 0; c < NumCores; c++) begin
-      write_select[c] = awaddr_q[AddrBits-1:12] == CoreBits'(c);
-      read_select[c] = araddr_q[AddrBits-1:12] == CoreBits'(c);
+    for (int unsigned c = 0; c <= NumCores; c++) begin
+      write_select[c] = awaddr_q[AddrBits-1:12] == page(c);
+      read_select[c] = araddr_q[AddrBits-1:12] == page(c);
     end
     write_known = |write_select;
     read_known = |read_select;
@@ -97,7 +102,7 @@ module fvgm_top_axil #(
     w_sent_d = w_sent_q;
     bresp_d = DecErr;
     write_done = 1'b0;
-    for (int unsigned c = 0; c < NumCores; c++) begin
+    for (int unsigned c = 0; c <= NumCores; c++) begin
       if (write_select[c] && write_q == StForward) begin
         if (m_axil_awready[c]) aw_sent_d = 1'b1;
         if (m_axil_wready[c]) w_sent_d = 1'b1;
@@ -122,7 +127,7 @@ module fvgm_top_axil #(
     rdata_d = '0;
     rresp_d = DecErr;
     read_done = 1'b0;
-    for (int unsigned c = 0; c < NumCores; c++) begin
+    for (int unsigned c = 0; c <= NumCores; c++) begin
       if (read_select[c] && read_q == StForward) begin
         if (m_axil_arready[c]) ar_sent_d = 1'b1;
         read_done = m_axil_rvalid[c];

@@ -49,6 +49,8 @@ def legal_transfer(rng: np.random.Generator, config: Config, opcode: Opcode, **f
                   hbm_stride=stride, buffer=2 if store else r(0, 2), base=r(0, 1000), row_step=r(0, 60),
                   unit_step=1 if store else r(0, 30), list=by_list, bound=bound,
                   list_base=r(0, config.mbuf - rows) if by_list else r(0, 65535))
+    if not store and r(0, 3) == 0:
+        fields |= dict(buffer=3, base=r(0, 60), row_step=r(0, 8), unit_step=1)
     return encode(opcode, **(fields | forced))
 
 

@@ -7,6 +7,7 @@ module fvgm_scheduler_tb #(
   parameter int unsigned     RBufWords   = 256,
   parameter int unsigned     MBufEntries = 1024,
   parameter int unsigned     QueueDepth  = 4,
+  parameter int unsigned     Contexts    = 2,
   parameter longint unsigned Origin      = 64'h40_0000_0000
 ) (
   input  logic              clk_i,
@@ -29,10 +30,23 @@ module fvgm_scheduler_tb #(
   output logic [7:0]        cause_opcode_o,
   output logic [31:0]       cause_index_o,
   output logic [39:0]       cause_addr_o,
+  output logic [31:0]       cause_task_o,
   output logic [5:0][31:0]  instructions_o,
   output logic [31:0]       su_rows_o,
   output logic [31:0]       su_kept_o,
   output logic [63:0]       cycles_o,
+  // task queue
+  input  logic              session_i,
+  output logic              session_ready_o,
+  input  logic [239:0]      slices_i,
+  input  logic              task_valid_i,
+  output logic              task_ready_o,
+  input  logic [111:0]      task_i,
+  output logic [2:0]        task_context_o,
+  output logic [Contexts-1:0] task_done_o,
+  output logic              core_error_o,
+  output logic [7:0]        active_o,         // contexts with a task
+  output logic [5:0][63:0]  unit_cycles_o,    // of all classes of a unit's cycles
   // units
   output logic              core_rst_no,
   output logic              halt_o,
@@ -41,6 +55,11 @@ module fvgm_scheduler_tb #(
   output logic [5:0][383:0] cmd_o,
   output logic [5:0]        trace_start_o,
   output logic [5:0]        trace_done_o,
+  output logic [5:0]        trace_skipped_o,
+  output logic [5:0]        push_o,           // into a queue of push_context_o
+  output logic [2:0]        push_context_o,
+  output logic [5:0][2:0]   trace_context_o,  // of trace_start_o
+  output logic [5:0][2:0]   done_context_o,
   output logic [5:0][15:0]  cmd_tag_o,
   output logic [5:0][15:0]  done_tag_o,
   input  logic [5:0]        done_i,
@@ -88,6 +107,14 @@ module fvgm_scheduler_tb #(
       write_base: write_base_i, write_limit: write_limit_i
     }
   };
+  function automatic logic [31:0] stalls(unit_counters_t count);
+    logic [31:0] sum;
+    sum = '0;
+    for (int s = 0; s < NumStalls; s++) sum += count.stall_on[s];
+    return sum;
+  endfunction
+
+  assign active_o = 8'(u_scheduler.active);
   assign state_o = {status.resetting, status.error, status.done, status.busy, status.idle};
   assign irq_done_o = status.irq_done;
   assign irq_error_o = status.irq_error;
@@ -96,16 +123,24 @@ module fvgm_scheduler_tb #(
   assign cause_opcode_o = status.first_error.opcode;
   assign cause_index_o = status.first_error.index;
   assign cause_addr_o = status.first_error.addr;
+  assign cause_task_o = status.first_error.task_seq;
   assign cycles_o = counters.cycles;
   assign su_rows_o = counters.su_rows;
   assign su_kept_o = counters.su_kept;
   assign cmd_o = {ru_cmd, su_cmd, sfu_cmd, mpu_cmd, store_cmd, load_cmd};
   assign trace_start_o = u_scheduler.trace_start;
   assign trace_done_o = u_scheduler.trace_done;
+  assign push_o = u_scheduler.push;
+  assign push_context_o = 3'(u_scheduler.instr_context);
+  assign trace_skipped_o = u_scheduler.trace_skipped;
   assign cmd_tag_o = u_scheduler.cmd_tag;
   assign done_tag_o = u_scheduler.done_tag;
   for (genvar u = 0; u < NumUnits; u++) begin : g_count
+    assign unit_cycles_o[u] = 64'(counters.per_unit[u].busy) + 64'(counters.per_unit[u].idle) +
+                              64'(stalls(counters.per_unit[u]));
     assign instructions_o[u] = counters.per_unit[u].instructions;
+    assign trace_context_o[u] = 3'(u_scheduler.cmd_context[u]);
+    assign done_context_o[u] = 3'(u_scheduler.done_context[u]);
   end
 
   fvgm_scheduler #(
@@ -115,13 +150,23 @@ module fvgm_scheduler_tb #(
     .PBufEntries(PBufEntries),
     .RBufWords(RBufWords),
     .MBufEntries(MBufEntries),
-    .QueueDepth(QueueDepth)
+    .QueueDepth(QueueDepth),
+    .Contexts(Contexts)
   ) u_scheduler (
     .clk_i,
     .rst_ni,
     .ctrl_i(ctrl),
     .status_o(status),
     .counters_o(counters),
+    .session_i(session_i),
+    .session_ready_o(session_ready_o),
+    .slices_i(slices_i),
+    .task_valid_i(task_valid_i),
+    .task_ready_o(task_ready_o),
+    .task_i(task_i),
+    .task_context_o(task_context_o),
+    .task_done_o(task_done_o),
+    .core_error_o(core_error_o),
     .m_axi_hbm1_arvalid(arvalid),
     .m_axi_hbm1_arready(arready),
     .m_axi_hbm1_araddr(araddr),

@@ -71,15 +71,19 @@ class Board:
         self.item: Item | None = None
         self.held: list[deque[int]] = [deque() for _ in Unit]  # remaining cycles of each command under way
         self.inject: str = ""
-        self.plans: deque[list[Write]] = deque()  # of the SUs that have not started yet
+        self.plans: dict[int, deque[list[Write]]] = {}  # by context: of the SUs that have not started yet
         self.writing: deque[list[Write]] = deque()  # what those that have started still write
 
     def begin(self, item: Item) -> None:
         """A program starts."""
         self.item = item
         self.inject = item.fault if item.fault in ("read", "write") else ""
-        self.plans = deque(list(item.writes.get(i, [(0, 0, True)])) for i, f in enumerate(item.fields)
-                           if f["opcode"] == Opcode.SU)
+        self.plan(0, item)
+
+    def plan(self, context: int, item: Item) -> None:
+        """The program of `item` starts in a context."""
+        self.plans[context] = deque(list(item.writes.get(i, [(0, 0, True)])) for i, f in enumerate(item.fields)
+                                    if f["opcode"] == Opcode.SU)
 
 
 class UnitAgent(uvm_component):
@@ -115,7 +119,8 @@ class UnitAgent(uvm_component):
                 if valid & ready & 1 << unit:
                     queue.append(int(self.rng.integers(low, high + 1)))
                     if unit == Unit.SU:
-                        board.writing.append(board.plans.popleft())
+                        context = int(dut.trace_context_o.value) >> 3 * unit & 7
+                        board.writing.append(board.plans[context].popleft())
                 if unit == Unit.SU:
                     self.write_counts(queue)
                 if queue:
@@ -239,8 +244,9 @@ class CommandMonitor(uvm_component):
             taken = int(dut.cmd_valid_o.value) & int(dut.cmd_ready_i.value)
             started, completed = int(dut.trace_start_o.value), int(dut.trace_done_o.value)
             if started | completed:
-                tags, done, done_tags = (int(s.value) for s in (dut.cmd_tag_o, dut.done_i, dut.done_tag_o))
-                assert not taken & ~started and not done & ~completed, "the trace lacks an instruction"
+                tags, done_tags = int(dut.cmd_tag_o.value), int(dut.done_tag_o.value)
+                skipped = int(dut.trace_skipped_o.value)
+                assert not taken & ~started and not skipped & ~completed, "the trace lacks an instruction"
             for unit in Unit if started else ():
                 tag = tags >> 16 * unit & 0xFFFF if started >> unit & 1 else 0
                 if taken >> unit & 1:
@@ -258,7 +264,7 @@ class CommandMonitor(uvm_component):
                 self.port.write(("count", int(dut.su_count_id_i.value), value, kept, bool(completed >> Unit.SU & 1)))
             for unit in Unit if completed else ():
                 if completed >> unit & 1:
-                    self.port.write(("done", unit, done_tags >> 16 * unit & 0xFFFF, not done >> unit & 1))
+                    self.port.write(("done", unit, done_tags >> 16 * unit & 0xFFFF, bool(skipped >> unit & 1)))
 
 
 class SchedulerEnv(uvm_env):

@@ -262,7 +262,7 @@ def break_instruction(rng: np.random.Generator, config: Config, raw: np.ndarray,
         return pick({"hbm_addr": ORIGIN + 16}, {"hbm_addr": ORIGIN + 1}, {"hbm_stride": 16}) if transfer else None
     if fault == "buffer_range":
         if transfer:
-            return change(raw, base=(config.abuf, config.bbuf, config.vbuf)[decode(raw)["buffer"]])
+            return change(raw, base=(config.abuf, config.bbuf, config.vbuf, 4 * config.pbuf)[decode(raw)["buffer"]])
         if opcode in (Opcode.SU, Opcode.RU):
             return change(raw, map_base=config.mbuf)
         return pick({"a_base": config.abuf}, {"b_base": config.bbuf}, {"o_base": config.vbuf},

@@ -15,22 +15,28 @@ SOURCES = (ROOT / "tb/common/axi_memory.cpp", ROOT / "tb/common/axi_memory.sv",
            ROOT / "tb/scheduler/fvgm_scheduler_tb.sv")
 
 
-def run(folder: Path, config: str, check: bool = True, **env: str) -> Results:
-    """One run of the environment with the sizes of a configuration."""
+def run(folder: Path, config: str, testcase: str = "SchedulerTest", check: bool = True, **env: str) -> Results:
+    """One run of an environment with the sizes of a configuration."""
     memory = folder / "memory.bin"
     np.zeros(MEMORY_BYTES, np.uint8).tofile(memory)
-    names = ("ABufUnits", "BBufUnits", "VBufUnits", "PBufEntries", "RBufWords", "MBufEntries", "QueueDepth")
+    names = ("ABufUnits", "BBufUnits", "VBufUnits", "PBufEntries", "RBufWords", "MBufEntries", "QueueDepth", "Contexts")
     parameters = {n: v for n, v in load(config).rtl_parameters().items() if n in names}
     return simulate("fvgm_scheduler_tb", "tb.scheduler.cocotb_scheduler", name=f"scheduler/{config}",
                     parameters=parameters,
                     sources=SOURCES, public_file=ROOT / "tb/scheduler/public.vlt", plusargs=[f"+axi_memory={memory}"],
-                    check=check,
+                    testcase=testcase, check=check,
                     env={"FVGM_MEMORY": str(memory), "FVGM_CONFIG": config, "FVGM_RUN": config, **env})
 
 
 @pytest.mark.parametrize("config", ["tiny", "sim"])
 def test_scheduler(config: str, tmp_path: Path) -> None:
     run(tmp_path, config)
+
+
+@pytest.mark.parametrize("config", ["tiny", "sim"])
+def test_session(config: str, tmp_path: Path) -> None:
+    """Several tasks at a time: 2 contexts (tiny), 4 (sim)."""
+    run(tmp_path, config, "SessionTest")
 
 
 def test_scoreboard_can_fail(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ module fvgm_top_tb #(
   parameter int unsigned     QueueDepth  = 4,
   parameter int unsigned     AxiSlots    = 4,
   parameter int unsigned     BurstBeats  = 8,
+  parameter int unsigned     Contexts    = 2,
+  parameter int unsigned     TaskWindow  = 4,
   parameter longint unsigned Origin      = 64'h40_0000_0000
 );
 
@@ -23,6 +25,7 @@ module fvgm_top_tb #(
 
   logic clk_i, clk2x_i, rst_ni;
   logic [NumCores-1:0] irq_o;
+  logic irq_task_o;
 
   // registers
   logic csr_request, csr_ack, csr_write;
@@ -108,6 +111,13 @@ module fvgm_top_tb #(
   end
 
   // HBM ports
+  logic task_arid, task_arvalid, task_arready, task_rid, task_rlast, task_rvalid, task_rready;
+  logic [39:0] task_araddr;
+  logic [7:0] task_arlen;
+  logic [2:0] task_arsize, task_arprot;
+  logic [1:0] task_arburst, task_rresp;
+  logic [3:0] task_arcache;
+  logic [255:0] task_rdata;
   logic [NumCores-1:0][IdBits-1:0] hbm0_arid;
   logic [NumCores-1:0][39:0] hbm0_araddr;
   logic [NumCores-1:0][7:0] hbm0_arlen;
@@ -168,12 +178,15 @@ module fvgm_top_tb #(
     .MBufEntries(MBufEntries),
     .QueueDepth(QueueDepth),
     .AxiSlots(AxiSlots),
-    .BurstBeats(BurstBeats)
+    .BurstBeats(BurstBeats),
+    .Contexts(Contexts),
+    .TaskWindow(TaskWindow)
   ) u_top (
     .clk_i,
     .clk2x_i,
     .rst_ni,
     .irq_o,
+    .irq_task_o,
     .s_axil_awvalid(awvalid),
     .s_axil_awready(awready),
     .s_axil_awaddr(csr_addr),
@@ -193,6 +206,21 @@ module fvgm_top_tb #(
     .s_axil_rready(1'b1),
     .s_axil_rdata(rdata),
     .s_axil_rresp(rresp),
+    .m_axi_task_arid(task_arid),
+    .m_axi_task_araddr(task_araddr),
+    .m_axi_task_arlen(task_arlen),
+    .m_axi_task_arsize(task_arsize),
+    .m_axi_task_arburst(task_arburst),
+    .m_axi_task_arcache(task_arcache),
+    .m_axi_task_arprot(task_arprot),
+    .m_axi_task_arvalid(task_arvalid),
+    .m_axi_task_arready(task_arready),
+    .m_axi_task_rid(task_rid),
+    .m_axi_task_rdata(task_rdata),
+    .m_axi_task_rresp(task_rresp),
+    .m_axi_task_rlast(task_rlast),
+    .m_axi_task_rvalid(task_rvalid),
+    .m_axi_task_rready(task_rready),
     .m_axi_hbm0_arid(hbm0_arid),
     .m_axi_hbm0_araddr(hbm0_araddr),
     .m_axi_hbm0_arlen(hbm0_arlen),
@@ -246,7 +274,7 @@ module fvgm_top_tb #(
   // caches and protection mean nothing to a memory
   logic unused_bits;
   assign unused_bits = ^{hbm0_arcache, hbm0_arprot, hbm0_awcache, hbm0_awprot,
-                         hbm1_arcache, hbm1_arprot};
+                         hbm1_arcache, hbm1_arprot, task_arcache, task_arprot};
 
   for (genvar c = 0; c < NumCores; c++) begin : g_memory
     logic fails_0;
@@ -360,14 +388,79 @@ module fvgm_top_tb #(
     );
   end
 
-  bind fvgm_scheduler fvgm_trace u_trace (
+  // the table of tasks: mem_error_core NumCores
+  logic fails_task;
+  assign fails_task = mem_error_core == 4'(NumCores);
+
+  axi_memory #(
+    .IdBits(1),
+    .Origin(Origin),
+    .Number(2 * NumCores)
+  ) u_task (
+    .clk_i,
+    .rst_ni,
+    .latency_i(mem_latency),
+    .jitter_i(mem_jitter),
+    .stall_ar_i(mem_stall),
+    .stall_r_i(mem_stall),
+    .stall_aw_i(mem_stall),
+    .stall_w_i(mem_stall),
+    .stall_b_i(mem_stall),
+    .reorder_i(mem_reorder),
+    .interleave_i(mem_interleave),
+    .error_read_i(mem_error_read && fails_task),
+    .error_write_i(mem_error_write && fails_task),
+    .error_resp_i(mem_error_resp),
+    .error_first_i(mem_error_first),
+    .error_last_i(mem_error_last),
+    .s_axi_arid(task_arid),
+    .s_axi_araddr(task_araddr),
+    .s_axi_arlen(task_arlen),
+    .s_axi_arsize(task_arsize),
+    .s_axi_arburst(task_arburst),
+    .s_axi_arvalid(task_arvalid),
+    .s_axi_arready(task_arready),
+    .s_axi_rid(task_rid),
+    .s_axi_rdata(task_rdata),
+    .s_axi_rresp(task_rresp),
+    .s_axi_rlast(task_rlast),
+    .s_axi_rvalid(task_rvalid),
+    .s_axi_rready(task_rready),
+    .s_axi_awid('0),
+    .s_axi_awaddr('0),
+    .s_axi_awlen('0),
+    .s_axi_awsize('0),
+    .s_axi_awburst('0),
+    .s_axi_awvalid('0),
+    .s_axi_awready(),
+    .s_axi_wdata('0),
+    .s_axi_wstrb('0),
+    .s_axi_wlast('0),
+    .s_axi_wvalid('0),
+    .s_axi_wready(),
+    .s_axi_bid(),
+    .s_axi_bresp(),
+    .s_axi_bvalid(),
+    .s_axi_bready('0)
+  );
+
+  bind fvgm_scheduler fvgm_trace #(
+    .Contexts(Contexts),
+    .ContextW(ContextW)
+  ) u_trace (
     .clk_i,
     .cycle_i(counters_o.cycles[31:0]),
-    .ended_i(status_o.irq_done || status_o.irq_error),
+    .ended_i(trace_end),
     .start_i(trace_start),
     .done_i(trace_done),
     .start_tag_i(cmd_tag),
-    .done_tag_i(done_tag)
+    .done_tag_i(done_tag),
+    .start_context_i(cmd_context),
+    .done_context_i(done_context),
+    .task_start_i(start_valid),
+    .task_context_i(start_context),
+    .task_over_i(task_done_o),
+    .seq_i(seq)
   );
 
 endmodule

@@ -1,6 +1,7 @@
-"""Run one program on the simulated accelerator, from plain Python: builds once, runs, returns memory, counters and
-trace.
+"""Run a table of tasks, or one program, on the simulated accelerator, from plain Python: builds once, runs, returns
+memory, counters and trace.
 
+    result = simulate_tasks(config, memory, table_base, entries, read_window, write_window, slices)
     result = simulate_program(config, memory, program_base, program_len, read_window, write_window)
 
 The simulation is tb/top/fvgm_top_tb.sv: clock, reset and memories in SystemVerilog and C++, Python awake only for
@@ -11,15 +12,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from host.trace import Span, TaskSpan
 from models.config import Config
 from models.isa import Unit
+from models.slices import Slices
 from tb.common.runner import BUILD, ROOT, Results, simulate
 
 HBM_BASE = 0x40_0000_0000
@@ -80,18 +85,100 @@ def simulate_top(config: Config, test_module: str, memory_file: Path, *, cores: 
                     plusargs=plusargs, fast=fast, **arguments)
 
 
-def read_trace(folder: Path, core: int = 0) -> list[tuple[int, str, str, int]]:
-    """Events of one core from the trace files in `folder`."""
+def trace_lines(folder: Path, core: int) -> list[list[str]]:
+    """Words of the lines that tb/top/fvgm_trace.sv wrote for one core."""
     marks = (f"g_core[{core}]", f"g_core__BRA__{core}__KET__")
-    events = []
-    for path in folder.glob("trace.*"):
-        if any(mark in path.name for mark in marks):
-            for line in path.read_text().splitlines():
-                words = line.split()
-                if len(words) == 4:
-                    events.append((int(words[0]), Unit(int(words[1])).name, "start" if words[2] == "s" else "done",
-                                   int(words[3])))
-    return events
+    return [line.split() for path in folder.glob("trace.*") if any(mark in path.name for mark in marks)
+            for line in path.read_text().splitlines()]
+
+
+def read_trace(folder: Path, core: int = 0) -> list[tuple[int, str, str, int]]:
+    """Instructions of one core from the trace files in `folder`."""
+    return [(int(cycle), Unit(int(unit)).name, "start" if what == "s" else "done", int(tag))
+            for cycle, unit, what, tag, *_ in (w for w in trace_lines(folder, core) if len(w) == 6)]
+
+
+def read_spans(folder: Path, core: int) -> tuple[list[Span], list[TaskSpan]]:
+    """Instructions and tasks of one core from the trace files in `folder`, in the order of their ends."""
+    spans, tasks, under_way, running = [], [], {unit: deque() for unit in Unit}, {}
+    for words in trace_lines(folder, core):
+        cycle = int(words[0])
+        if len(words) == 6:
+            unit, tag, context, entry = Unit(int(words[1])), *map(int, words[3:])
+            if words[2] == "s":
+                under_way[unit].append(cycle)
+            else:
+                spans.append(Span(under_way[unit].popleft(), cycle, core, context, unit, tag, entry))
+        elif words[1] == "task":
+            context, entry = int(words[3]), int(words[4])
+            if words[2] == "s":
+                running[context] = cycle
+            else:
+                tasks.append(TaskSpan(running.pop(context), cycle, core, context, entry))
+    return spans, tasks
+
+
+@dataclass(frozen=True)
+class TasksResult:
+    """Outcome of a table of tasks.
+
+    `memory` is the image afterwards; `error` the message of the driver, "" if there was none, `fault` its fields;
+    `counters` those of `host.device.Device.counters`; `spans` and `tasks` what every core did when; `cycles` from start to
+    end; `wall_seconds` from start to interrupt, without build and load.
+    """
+
+    memory: np.ndarray
+    error: str
+    fault: dict[str, object]
+    counters: dict[str, object]
+    spans: list[Span] = field(repr=False)
+    tasks: list[TaskSpan] = field(repr=False)
+    cycles: int = 0
+    wall_seconds: float = 0.0
+
+
+def _run(config: Config, memory: np.ndarray, job: dict[str, object], cores: int, fast: bool,
+         module: str) -> tuple[np.ndarray, dict, Path]:
+    """Run a cocotb module over a job; (memory afterwards, its result, the folder with the trace). The caller removes it."""
+    BUILD.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=BUILD, prefix="run-"))
+    image = np.zeros(-(-memory.size // PAGE) * PAGE, np.uint8)
+    image[:memory.size] = memory
+    image.tofile(folder / "memory.bin")
+    job = job | {"memory": str(folder / "memory.bin"), "result": str(folder / "result.json")}
+    (folder / "job.json").write_text(json.dumps(job))
+    begin = time.monotonic()
+    results = simulate_top(config, module, folder / "memory.bin", cores=cores, fast=fast, trace_file=folder / "trace",
+                           env={"FVGM_JOB": str(folder / "job.json")}, check=False)
+    if results.failed or not (folder / "result.json").exists():
+        tail = "\n".join(results.log.read_text().splitlines()[-15:]) if results.log.exists() else ""
+        shutil.rmtree(folder)
+        raise SimulationError(f"simulation failed after {time.monotonic() - begin:.0f} s, log {results.log}:\n{tail}")
+    after = np.fromfile(folder / "memory.bin", np.uint8)[:memory.size]
+    return after, json.loads((folder / "result.json").read_text()), folder
+
+
+def simulate_tasks(config: Config, memory: np.ndarray, table_base: int, entries: int, read_window: tuple[int, int],
+                   write_window: tuple[int, int], slices: Slices, *, origin: int = HBM_BASE, knobs: Knobs = Knobs(),
+                   cores: int | None = None, contexts: int = 0, fast: bool = True,
+                   timeout_cycles: int = 1 << 40) -> TasksResult:
+    """Run the table of `entries` entries at HBM address `table_base` on `cores` (default: the configuration's) cores of the
+    RTL of `config`, of which each uses `contexts` contexts (0: all).
+
+    `memory` is uint8, its byte 0 is HBM address `origin` (only HBM_BASE is built); windows are (first byte, byte behind). A
+    table that stops with an error returns normally: look at `error`. Raises SimulationError when the simulation itself fails.
+    """
+    if origin != HBM_BASE:
+        raise ValueError(f"origin 0x{origin:x}: the memory model starts at 0x{HBM_BASE:x}")
+    cores = config.cores if cores is None else cores
+    job = {"table_base": table_base, "entries": entries, "read_window": read_window, "write_window": write_window,
+           "slice_base": slices.base, "slice_size": slices.size, "contexts": contexts, "origin": origin,
+           "timeout_cycles": timeout_cycles, "knobs": asdict(knobs)}
+    after, outcome, folder = _run(config, memory, job, cores, fast, "tb.top.cocotb_run_tasks")
+    parts = [read_spans(folder, core) for core in range(cores)]
+    shutil.rmtree(folder)
+    return TasksResult(after, outcome["error"], outcome["fault"], outcome["counters"], [s for part in parts for s in part[0]],
+                       [t for part in parts for t in part[1]], outcome["counters"]["cycles"], outcome["wall_seconds"])
 
 
 def simulate_program(config: Config, memory: np.ndarray, program_base: int, program_len: int,
@@ -108,28 +195,10 @@ def simulate_program(config: Config, memory: np.ndarray, program_base: int, prog
     """
     if origin != HBM_BASE:
         raise ValueError(f"origin 0x{origin:x}: the memory model starts at 0x{HBM_BASE:x}")
-    BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="run-") as name:
-        folder = Path(name)
-        image = np.zeros(-(-memory.size // PAGE) * PAGE, np.uint8)
-        image[:memory.size] = memory
-        image.tofile(folder / "memory.bin")
-        job = {"program_base": program_base, "program_len": program_len, "read_window": read_window,
-               "write_window": write_window,
-               "origin": origin, "memory": str(folder / "memory.bin"), "timeout_cycles": timeout_cycles,
-               "knobs": asdict(knobs),
-               "result": str(folder / "result.json")}
-        (folder / "job.json").write_text(json.dumps(job))
-        begin = time.monotonic()
-        results = simulate_top(config, "tb.top.cocotb_run", folder / "memory.bin", cores=cores, fast=fast,
-                               trace_file=folder / "trace",
-                               env={"FVGM_JOB": str(folder / "job.json")}, check=False)
-        if results.failed or not (folder / "result.json").exists():
-            tail = "\n".join(results.log.read_text().splitlines()[-15:]) if results.log.exists() else ""
-            seconds = time.monotonic() - begin
-            raise SimulationError(f"simulation failed after {seconds:.0f} s, log {results.log}:\n{tail}")
-        outcome = json.loads((folder / "result.json").read_text())
-        after = np.fromfile(folder / "memory.bin", np.uint8)[:memory.size]
-        return RunResult(after, outcome["status"], outcome["counters"], read_trace(folder),
-                         outcome["counters"]["cycles"],
-                         outcome["wall_seconds"])
+    job = {"program_base": program_base, "program_len": program_len, "read_window": read_window,
+           "write_window": write_window, "origin": origin, "timeout_cycles": timeout_cycles, "knobs": asdict(knobs)}
+    after, outcome, folder = _run(config, memory, job, cores, fast, "tb.top.cocotb_run")
+    trace = read_trace(folder)
+    shutil.rmtree(folder)
+    return RunResult(after, outcome["status"], outcome["counters"], trace, outcome["counters"]["cycles"],
+                     outcome["wall_seconds"])

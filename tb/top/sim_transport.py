@@ -11,6 +11,7 @@ import numpy as np
 from cocotb.task import resume
 from cocotb.triggers import SimTimeoutError, Timer, ValueChange, with_timeout
 
+from host.device import PAGE as TASK_PAGE
 from host.transport import InterruptTimeout, TransportError
 
 CLOCK_NS = 2
@@ -53,18 +54,20 @@ class SimTransport:
         raw = np.ascontiguousarray(data).view(np.uint8).reshape(-1)
         self.memory[address - self.origin:address - self.origin + raw.size] = raw
 
-    async def _interrupt(self, core: int, timeout: float) -> None:
+    async def _interrupt(self, page: int, timeout: float) -> None:
+        line, bit = (self.dut.irq_task_o, 0) if page == TASK_PAGE else (self.dut.irq_o, page)
+
         async def high() -> None:
-            while not int(self.dut.irq_o.value) >> core & 1:
-                await ValueChange(self.dut.irq_o)
+            while not int(line.value) >> bit & 1:
+                await ValueChange(line)
         try:
             await with_timeout(cocotb.start_soon(high()), int(timeout) * CLOCK_NS, "ns")
         except SimTimeoutError:
-            raise InterruptTimeout(f"core {core}: no interrupt within {int(timeout)} cycles") from None
+            raise InterruptTimeout(f"page {page}: no interrupt within {int(timeout)} cycles") from None
 
-    def wait_interrupt(self, core: int, timeout: float) -> None:
+    def wait_interrupt(self, page: int, timeout: float) -> None:
         """`timeout` counts cycles."""
-        resume(self._interrupt)(core, timeout)
+        resume(self._interrupt)(page, timeout)
 
     def idle(self, cycles: int) -> None:
         """Let the simulation run."""
