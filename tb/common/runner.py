@@ -130,7 +130,8 @@ def simulate(
     listed = [Verilog(f) for f in files]
     if public_file is not None:
         listed.append(VerilatorControlFile(public_file))
-    optimise = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-O3 -march=native"] if fast else ["-CFLAGS", "-O1"]
+    # Small code: a model of two cores does not fit the host's caches, -O3 is a third slower.
+    optimise = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-Os -march=native"] if fast else ["-CFLAGS", "-O1"]
     with _locked(build_dir), _environment(environment):
         runner.build(
             sources=listed, hdl_toplevel=top, build_dir=build_dir, parameters=parameters or {}, waves=waves,
