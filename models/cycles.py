@@ -179,7 +179,7 @@ class Simulator:
             getattr(self, f"_{what}")(now, *values)
         if not self.queue.finished:
             raise AssertionError("the table does not come to its end: a wait can never hold")
-        return Outcome(now, self.spans, self.tasks)
+        return Outcome(max((t[1] for t in self.tasks), default=now), self.spans, self.tasks)
 
     # ------------------------------------------------------------------------------------------------------------ tasks
 

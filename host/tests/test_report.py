@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from compiler.memory import Region
-from compiler.program import Assembled, Op
-from host import report, sim
+from compiler.program import Op
+from host import report, sim, trace
+from host.trace import Span, TaskSpan
 from models import config as configs
 from models.isa import Unit
 
@@ -23,28 +24,33 @@ TINY = configs.load("tiny")
 OPS = [Op("a.transfer", "transfer", block="a"), Op("a.norm", "special", 16, 8, block="a"),
        Op("a.lin", "linear", 16, 8, 128, precision="int8", block="a"),
        Op("a.scores", "attention", 8, 8, 64, 2, precision="fp16", block="a")]
-TRACE = [
-    (0, 0, "start", 0), (10, 0, "done", 0), (10, 3, "start", 1), (12, 3, "start", 1), (30, 3, "done", 1),
-    (35, 3, "done", 1), (30, 2, "start", 2), (150, 2, "start", 3), (200, 2, "done", 2), (330, 2, "done", 3),
-]
+SPANS = [Span(0, 10, 0, 0, Unit.LOAD, 0, 0), Span(10, 30, 0, 0, Unit.SFU, 1, 0), Span(12, 35, 0, 1, Unit.SFU, 1, 1),
+         Span(30, 200, 0, 0, Unit.MPU, 2, 0), Span(150, 330, 0, 1, Unit.MPU, 3, 1)]
+TRACE = report.Trace(1, 400, SPANS)
 
 
-def assembled() -> Assembled:
-    n = 5
-    tag = np.array([0, 1, 1, 2, 3])
-    return Assembled(np.zeros((n + 1, 64), np.uint8), np.array([0, 3, 3, 2, 2]), tag, np.zeros(n, np.int64),
-                     np.array([640, 0, 0, 0, 0]), np.arange(n), np.arange(n) + 5)
+def assembled() -> SimpleNamespace:
+    return SimpleNamespace(code=np.zeros((6, 64), np.uint8), tag=np.array([0, 1, 1, 2, 3]), moved=np.array([640, 0, 0, 0, 0]),
+                           tasks=[None, None])
 
 
 def test_every_cycle_belongs_to_a_matrix_operation() -> None:
-    cycles = report.operation_cycles(report.intervals(TRACE), 400, len(OPS))
+    cycles = report.operation_cycles(TRACE, len(OPS))
     # overlapping commands of one operation count once; the tail belongs to the last
     assert cycles.tolist() == [10, 25, 200, 200]
     assert cycles[2] + cycles[3] == 400
 
 
+def test_cores_add_up() -> None:
+    other = [Span(s.start, s.done, 1, s.context, s.unit, s.tag, s.entry) for s in SPANS]
+    cycles = report.operation_cycles(report.Trace(2, 400, SPANS + other), len(OPS))
+    assert cycles.tolist() == [20, 50, 400, 400]
+    assert report.build(TINY, OPS, assembled(), report.Trace(2, 400, SPANS + other))["mac_utilisation"] == pytest.approx(
+        (16384 / TINY.int8_macs + 8192 / TINY.fp16_macs) / 800, abs=1e-4)
+
+
 def test_utilisation_counts_the_algorithm_at_its_precision() -> None:
-    out = report.build(TINY, OPS, assembled(), TRACE, 400)
+    out = report.build(TINY, OPS, assembled(), TRACE)
     linear, scores = out["ops"][2], out["ops"][3]
     assert (linear["macs"], scores["macs"]) == (16 * 8 * 128, 2 * 8 * 8 * 64)
     assert linear["utilisation"] == pytest.approx(16384 / (200 * TINY.int8_macs), abs=1e-4)
@@ -52,6 +58,23 @@ def test_utilisation_counts_the_algorithm_at_its_precision() -> None:
     assert out["mac_utilisation"] == pytest.approx((16384 / TINY.int8_macs + 8192 / TINY.fp16_macs) / 400, abs=1e-4)
     assert out["linear"]["cycles"] == out["attention"]["cycles"] == 200
     assert out["ops"][0]["bytes"] == out["bytes_moved"] == 640
+
+
+def test_classes_of_cycles_come_from_the_counters() -> None:
+    counters = {"mpu_busy": 70, "mpu_idle": 12, "mpu_idle_task": 2} | {f"mpu_stall_on{i}": i for i in range(7)}
+    classes = report.cycle_classes(counters, Unit.MPU)
+    assert (classes["busy"], classes["waits for SFU"], classes["waits, other"]) == (70, 4, 0)
+    assert (classes["nothing queued"], classes["no task"], sum(classes.values())) == (10, 2, 70 + 21 + 12)
+
+
+def test_chrome_trace() -> None:
+    events = trace.events(SPANS, [TaskSpan(0, 210, 0, 0, 0)], [op.name for op in OPS], ["zero", "one"])
+    spans = [e for e in events if e["ph"] == "X"]
+    assert len(spans) == 6 and spans[3] == {"ph": "X", "pid": 0, "tid": 2, "ts": 30, "dur": 170, "name": "a.lin",
+                                            "args": {"task": "zero", "context": 0}}
+    assert spans[-1]["name"] == "zero" and spans[-1]["tid"] == len(Unit)
+    names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in events if e["ph"] == "M" and "name" in e["args"]}
+    assert names[0, None] == "core 0" and names[0, 2] == "mpu" and names[0, len(Unit)] == "context 0"
 
 
 def test_comparison_counts_words_by_region() -> None:
@@ -76,7 +99,7 @@ def test_model_only_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert {"name", "kind", "m", "n", "k", "precision", "cycles", "utilisation"} <= set(out["ops"][0])
     assert not out["rtl"] and not out["bit_exact"]
     assert min(out["cosine"].values()) >= 0.999
-    assert out["linear"]["cycles"] + out["attention"]["cycles"] == out["cycles"]
+    assert out["linear"]["cycles"] + out["attention"]["cycles"] == out["cores"] * out["cycles"]
     assert (tmp_path / "timeline.png").stat().st_size > 10_000
 
 
@@ -91,9 +114,3 @@ def test_wrong_arguments_give_one_line(arguments: list[str], message: str, monke
     assert sim.main() == 2
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1
-
-
-def test_units_of_a_trace() -> None:
-    sfu = Unit.SFU
-    spans = report.intervals([(1, sfu, "start", 4), (3, sfu, "start", 5), (7, sfu, "done", 4), (9, sfu, "done", 5)])
-    assert spans[Unit.SFU] == [(1, 7, 4), (3, 9, 5)] and not spans[Unit.MPU]

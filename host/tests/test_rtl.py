@@ -16,8 +16,7 @@ from compiler.model import compile_blocks
 from compiler.tests import small, test_sparse
 from host import report, sim
 from models import config as configs
-from models.isa import Cause
-from tb.top.harness import Knobs, simulate_program
+from tb.top.harness import Knobs, simulate_tasks
 from workloads import latte
 
 CORES = 2  # as tb/top/test_top.py, whose build this shares
@@ -34,21 +33,22 @@ def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
     compiled = compile_blocks(checkpoint, config, 5, base=sim.HBM_BASE)
     memory = small.image(compiled, checkpoint, model, latents, embedded)
     expected, _ = sim.run_model(*sim.model_arguments(compiled, memory))
-    result = simulate_program(config, memory, compiled.program.base, compiled.instructions, compiled.read_window,
-                              compiled.write_window, cores=CORES, knobs=knobs, fast=False)
-    assert result.status["cause"] == Cause.NONE
+    result = simulate_tasks(config, memory, compiled.table.base, compiled.table_entries, compiled.read_window,
+                            compiled.write_window, compiled.slices, cores=CORES, knobs=knobs, fast=False)
+    assert not result.error
     words, wrong = sim.compare(compiled, expected.memory, result.memory)
     assert words > 1000 and not wrong
     start = compiled.write_window[1] - compiled.hbm.base
     assert np.array_equal(result.memory[start:], memory[start:]), "written outside of the write window"
     got = latte.unpatchify(model.config, inputs.read(compiled, result.memory, "out").astype(np.float32))
     assert small.cosine(got, latte.forward(model, latents, 400.0, caption)) >= 0.999
-    done = [event for event in result.trace if event[2] == "done"]
-    assert len(done) == compiled.instructions - 1
-    spans = report.intervals(sim.numbered(result.trace))
-    cycles = report.operation_cycles(spans, result.cycles, len(compiled.ops))
+    ran = [e for e, info in enumerate(compiled.assembled.tasks) for _ in range(CORES if info.kind == "weights" else 1)]
+    assert sorted(t.entry for t in result.tasks) == ran, "every task once, weights once a core"
+    assert len(result.spans) == sum(compiled.assembled.tasks[e].length - 1 for e in ran)
+    assert {t.core for t in result.tasks} == set(range(CORES))
+    cycles = report.operation_cycles(report.Trace(CORES, result.cycles, result.spans), len(compiled.ops))
     kinds = np.array([op.kind in ("linear", "attention") for op in compiled.ops])
-    assert cycles[kinds].sum() == result.cycles
+    assert cycles[kinds].sum() == CORES * result.cycles
 
 
 @pytest.mark.parametrize("case", ["both_int8", "extrapolate", "mask", "mask_none"])
@@ -59,11 +59,11 @@ def test_sparse_step_on_the_rtl(case: str) -> None:
     runs.step(0, test_sparse.first(policies))
     runs.step(1, policies)
     compiled = runs.program
-    result = simulate_program(runs.machine, runs.image, compiled.program.base, compiled.instructions, compiled.read_window,
-                              compiled.write_window, cores=CORES, knobs=Knobs(latency=20, jitter=60, stall=40, reorder=1),
-                              origin=compiled.hbm.base, fast=False)
-    assert result.status["cause"] == Cause.NONE
+    result = simulate_tasks(runs.machine, runs.image, compiled.table.base, compiled.table_entries, compiled.read_window,
+                            compiled.write_window, compiled.slices, cores=CORES,
+                            knobs=Knobs(latency=20, jitter=60, stall=40, reorder=1), origin=compiled.hbm.base, fast=False)
+    assert not result.error
     words, wrong = sim.compare(compiled, runs.memory, result.memory)
     assert words > 1000 and not wrong
-    assert result.counters["su_rows"] == sum(rows for _, rows, _ in runs.decisions)
-    assert result.counters["su_kept"] == sum(kept for _, _, kept in runs.decisions)
+    counted = [sum(core[name] for core in result.counters["cores"]) for name in ("su_rows", "su_kept")]
+    assert counted == [sum(rows for _, rows, _ in runs.decisions), sum(kept for _, _, kept in runs.decisions)]

@@ -20,8 +20,9 @@ from compiler.checkpoint import SafetensorsCheckpoint
 from compiler.model import compile_blocks
 from models import config as configs
 from models import core
-from models.isa import Buffer, Cause, Opcode, Precision, SfuOp, Unit, encode
+from models.isa import Buffer, Cause, Opcode, Precision, SfuOp, TaskKind, Unit, encode, encode_task
 from models.scheduler import Windows
+from models.slices import Slices
 from workloads import inputs as workload
 from workloads import latte
 
@@ -189,9 +190,80 @@ def test_block_against_diffusers(kind: str, layer: int) -> None:
     frames = np.zeros((compiled.dims.frames, compiled.dims.hidden), np.float32)
     host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, None, frames)
     host_inputs.write_tokens(compiled, memory, x)
-    result = core.run(compiled.config, memory, compiled.program.base, compiled.instructions,
-                      Windows(compiled.read_window, compiled.write_window))
+    result = core.run_tasks(compiled.config, memory, compiled.table.base, compiled.table_entries,
+                            Windows(compiled.read_window, compiled.write_window), compiled.slices)
     assert result.cause == Cause.NONE
     got = host_inputs.read(compiled, result.memory).astype(np.float64)
     assert cosine(got, y) >= 0.999
     assert cosine(got - x, y - x) >= 0.999
+
+
+# Tables of tasks: each adds its number to what an earlier one stored, through the private buffers of its context.
+
+TABLE, SLICES = 0xC000, Slices((16, 0, 8, 0, 0, 0), (512, 512, 512, 16, 64, 256))
+
+
+def chain(count: int) -> tuple[np.ndarray, list[dict[str, int]]]:
+    """Memory with `count` programs and their entries: task i copies row i - 1 of the results, RESIDUAL adds row i of the inputs to
+    it, and the sum becomes row i. The event 1 orders them."""
+    memory, entries = np.zeros(SIZE, np.uint8), []
+    ones = np.arange(1, 8 * count + 1, dtype=np.float16).reshape(count, 8)
+    for i in range(count):
+        put(memory, 32 * i, ones[i])
+        load = dict(rows=1, row_units=1, buffer=Buffer.V, unit_step=1, slice=63, signal=1)
+        program = [encode(Opcode.LOAD, hbm_addr=32 * i, base=3, **load),
+                   encode(Opcode.LOAD, hbm_addr=0x4000 + 32 * (i - 1) if i else 0x6000, base=9, **load),
+                   encode(Opcode.SFU, op=SfuOp.RESIDUAL, rows=1, cols=8, x_base=3, x_step=1, y_base=9, y_step=1, dst=Buffer.V,
+                          d_base=20, d_row=1, d_unit=1, slice=63, wait0_sem=1, wait0_val=2, signal=2),
+                   encode(Opcode.STORE, hbm_addr=0x4000 + 32 * i, rows=1, row_units=1, buffer=Buffer.V, base=20, unit_step=1,
+                          slice=63, wait0_sem=2, wait0_val=1), END]
+        put(memory, PROGRAM + 0x200 * i, np.concatenate(program))
+        entries.append(dict(base=PROGRAM + 0x200 * i, length=len(program), cores=255, signal0=1,
+                            **({"wait0_event": 1, "wait0_value": i} if i else {})))
+    return memory, entries
+
+
+def run_table(memory: np.ndarray, entries: list[dict[str, int]], cores: int = 1, count: int | None = None,
+              **arguments: object) -> core.TasksResult:
+    memory = memory.copy()
+    table = [encode_task(e.get("kind", TaskKind.TASK), **{k: v for k, v in e.items() if k != "kind"}) for e in entries]
+    put(memory, TABLE, np.concatenate([*table, encode_task(TaskKind.END)]))
+    return core.run_tasks(TINY, memory, TABLE, len(table) + 1 if count is None else count, EVERYWHERE, SLICES, cores=cores,
+                          **arguments)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_tasks_in_any_order_give_running_sums(cores: int) -> None:
+    memory, entries = chain(6)
+    rng = np.random.default_rng(cores)
+    for choose in (lambda c: c[0], lambda c: c[int(rng.integers(len(c)))]):
+        result = run_table(memory, entries, cores, choose=choose)
+        assert result.cause == Cause.NONE and len(result.order) == 6
+        got = result.memory[0x4000:0x4000 + 6 * 32].reshape(6, 32)[:, :16].copy().view(np.float16)
+        assert np.array_equal(got, np.cumsum(np.arange(1, 49).reshape(6, 8), 0))
+
+
+def test_a_missing_wait_is_a_race() -> None:
+    memory, entries = chain(4)
+    expected = run_table(memory, entries).memory
+    del entries[2]["wait0_event"], entries[2]["wait0_value"]
+    rng = np.random.default_rng(7)
+    runs = [run_table(memory, entries, 2, choose=lambda c: c[int(rng.integers(len(c)))]) for _ in range(40)]
+    assert any(not np.array_equal(r.memory, expected) for r in runs)
+
+
+def test_errors_of_tables() -> None:
+    memory, entries = chain(3)
+    assert run_table(memory, entries, count=3).cause == Cause.PROGRAM_RANGE
+    assert run_table(memory, [entries[0] | {"cores": 0}]).cause == Cause.ILLEGAL_FIELD
+    assert run_table(memory, [entries[0] | {"length": 0}]).cause == Cause.ZERO_LENGTH
+    result = run_table(memory, [*entries[:2], entries[2] | {"base": entries[2]["base"] + 32}])
+    assert (result.cause, result.entry) == (Cause.MISALIGNED, 2)
+    result = run_table(memory, [*entries[:2], entries[2] | {"length": 3}])
+    assert (result.cause, result.entry, result.index) == (Cause.PROGRAM_RANGE, 2, 3)
+    result = run_table(memory, [entries[0], entries[1] | {"wait0_value": 2}])
+    assert result.cause == Cause.DEADLOCK
+    bad = memory.copy()
+    put(bad, PROGRAM + 64, encode(Opcode.LOAD, hbm_addr=0, rows=1, row_units=1, buffer=Buffer.V, base=512, unit_step=1, slice=4))
+    result = run_table(bad, entries)
+    assert (result.cause, result.entry, result.index) == (Cause.BUFFER_RANGE, 0, 1)
