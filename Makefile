@@ -16,7 +16,7 @@ JOBS    ?= 2
 BLOCK   ?= mpu
 SHELL_PROJECT ?=
 
-.PHONY: help setup sim test check lint unit regress bench quality synth exhaustive formal waves oracle train bitstream clean
+.PHONY: help setup sim trace test check lint unit regress bench quality synth exhaustive formal waves oracle train bitstream clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,15 @@ unit: setup ## models, compiler, one pyuvm environment per block, whole programs
 regress: setup ## randomised regressions: SEEDS seeds, coverage merged into one HTML page
 	@$(PY) -m scripts.regress --seeds $(SEEDS) --jobs $(JOBS)
 
-bench: setup ## cycles and utilisation of GEMMs on the RTL, into bench/results/gemm.json
+bench: setup ## GEMMs on the RTL, the scheduling's ablation, the paper's table: bench/results/, docs/results.md
 	@$(PY) -m tb.mpu.utilisation
+	@$(PY) -m bench.ablation
+	@$(PY) -m bench.paper
+	@$(PY) -m scripts.numbers
+
+trace: setup ## make sim, and its Chrome trace for ui.perfetto.dev: build/reports/trace.json
+	@$(PY) -m host.sim --trace --config $(CONFIG) --blocks $(BLOCKS) $(if $(CLIP),--clip $(CLIP)) $(if $(TIME),--time $(TIME)) \
+	  $(if $(filter-out 0,$(SPARSE)),--sparse)
 
 quality: setup ## the quality study of activation sparsity: sampling runs, controls, figures; hours, resumable
 	@$(PY) -m workloads.quality

@@ -32,7 +32,7 @@ def wrapper(machine: Config) -> str:
     """fvgm_v80.v: fvgm_top with the parameters of `machine`, its AXI ports core by core."""
     parameters = {"NumCores": machine.cores, **machine.rtl_parameters()}
     id_range = f"[{max(1, (machine.axi_slots - 1).bit_length()) - 1}:0]"
-    buses = ":".join(["s_axil", *(f"m_axi_hbm{p}_{c}" for c in range(machine.cores) for p in (0, 1))])
+    buses = ":".join(["s_axil", *(f"m_axi_hbm{p}_{c}" for c in range(machine.cores) for p in (0, 1)), "m_axi_task"])
     attributes = {
         "clk_i": '(* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 clk_i CLK", X_INTERFACE_PARAMETER = '
                  f'"ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET rst_ni" *) ',
