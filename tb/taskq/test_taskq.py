@@ -2,7 +2,7 @@
 
 Method: the environment plays memory and cores. Every hand-out must be legal for the model, and preferred among what has been legal
 for as long as the hardware may need to see it (taskq_scoreboard.py); every table must come to its end, or to the error that was put
-into it. Machines of 1 to 4 cores and 1 to 8 contexts. It does not prove the absence of deadlock: tb/formal and docs/taskq.md argue that.
+into it. Machines of 1 to 4 cores and 1 to 8 contexts. It does not prove the absence of deadlock: docs/taskq.md argues that.
 """
 
 from __future__ import annotations
