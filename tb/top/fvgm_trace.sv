@@ -49,7 +49,9 @@ module fvgm_trace
       for (int c = 0; c < Contexts; c++) begin
         if (task_over_i[c]) $fwrite(file, "%0d task d %0d %0d\n", cycle_i, c, seq_i[c]);
       end
-      if (task_start_i) $fwrite(file, "%0d task s %0d %0d\n", cycle_i, task_context_i, seq_i[task_context_i]);
+      if (task_start_i) begin
+        $fwrite(file, "%0d task s %0d %0d\n", cycle_i, task_context_i, seq_i[task_context_i]);
+      end
       if (ended_i) begin
         $fwrite(file, "%0d end\n", cycle_i);
         $fflush(file);
