@@ -126,7 +126,8 @@ class AccessDriver(uvm_driver):
 class Hardware(uvm_component):
     """Drives random status, causes, counters and interrupt events; mirrors them into the model."""
 
-    COUNTERS = [n for n in REGISTERS if n.startswith("count_")]
+    # In the order of the scheduler's counters_t, which has su's behind those of the units.
+    COUNTERS = sorted((n for n in REGISTERS if n.startswith("count_")), key=lambda n: n.startswith("count_su_"))
 
     def build_phase(self) -> None:
         self.model: CsrModel = ConfigDB().get(self, "", "MODEL")
@@ -150,7 +151,9 @@ class Hardware(uvm_component):
         dut.state_i.value, dut.cause_i.value = state, cause
         dut.cause_unit_i.value, dut.cause_opcode_i.value = unit, opcode
         dut.cause_index_i.value, dut.cause_addr_i.value = index, address
-        hardware |= {"status": state, "cause": cause | unit << 8 | opcode << 16, "cause_index": index,
+        task = int(rng.integers(0, 1 << 32))
+        dut.cause_task_i.value = task
+        hardware |= {"status": state, "cause": cause | unit << 8 | opcode << 16, "cause_index": index, "cause_task": task,
                      "cause_addr_lo": address & 0xFFFFFFFF, "cause_addr_hi": address >> 32}
         done, error = (bool(rng.random() < 0.2) for _ in range(2))
         dut.irq_done_i.value, dut.irq_error_i.value = int(done), int(error)

@@ -1,6 +1,6 @@
 // fvgm_csr with flat ports: what hardware drives as vectors, what it hands down by name.
 //
-// counters_i is the address range of the counters, word i at 0x100 + 4i.
+// counters_i is counters_t as it lies in memory, its first word in the lowest bits.
 module fvgm_csr_tb #(
   parameter int unsigned ChainRows   = 1,
   parameter int unsigned ABufUnits   = 2048,
@@ -41,7 +41,8 @@ module fvgm_csr_tb #(
   input  logic [7:0]     cause_opcode_i,
   input  logic [31:0]    cause_index_i,
   input  logic [39:0]    cause_addr_i,
-  input  logic [1087:0]  counters_i,
+  input  logic [31:0]    cause_task_i,
+  input  logic [2623:0]  counters_i,
   output logic           irq_o,
   output logic           start_o,
   output logic           soft_reset_o,
@@ -70,6 +71,7 @@ module fvgm_csr_tb #(
     status.first_error.opcode = cause_opcode_i;
     status.first_error.index = cause_index_i;
     status.first_error.addr = cause_addr_i;
+    status.first_error.task_seq = cause_task_i;
   end
 
   assign start_o = ctrl.start;

@@ -10,7 +10,8 @@ from tb.common.runner import ROOT, Results, simulate
 
 def run(config: str, check: bool = True, **env: str) -> Results:
     """One run with the constants of a configuration."""
-    return simulate("fvgm_csr_tb", "tb.csr.cocotb_csr", name=f"csr/{config}", parameters=load(config).rtl_parameters(),
+    parameters = {n: v for n, v in load(config).rtl_parameters().items() if n not in ("Contexts", "TaskWindow")}
+    return simulate("fvgm_csr_tb", "tb.csr.cocotb_csr", name=f"csr/{config}", parameters=parameters,
                     sources=[ROOT / "tb/csr/fvgm_csr_tb.sv"], public_file=ROOT / "tb/csr/public.vlt", check=check,
                     env={"FVGM_CONFIG": config, "FVGM_RUN": config, **env})
 
