@@ -41,6 +41,15 @@ def test_every_cycle_belongs_to_a_matrix_operation() -> None:
     assert cycles[2] + cycles[3] == 400
 
 
+def test_trace_by_core_and_unit() -> None:
+    other = Span(5, 25, 1, 0, Unit.SFU, 1, 2)
+    whole = report.Trace(2, 400, [*reversed(SPANS), other])
+    assert whole.of(0, Unit.SFU) == SPANS[1:3] and whole.of(1, Unit.SFU) == [other] and not whole.of(1, Unit.MPU)
+    # what overlaps counts once, a gap not at all
+    assert [whole.busy(0, unit) for unit in (Unit.LOAD, Unit.SFU, Unit.MPU, Unit.RU)] == [10, 25, 300, 0]
+    assert report.Trace(1, 50, [Span(0, 10, 0, 0, Unit.LOAD, 0, 0), Span(40, 50, 0, 0, Unit.LOAD, 0, 0)]).busy(0, Unit.LOAD) == 20
+
+
 def test_cores_add_up() -> None:
     other = [Span(s.start, s.done, 1, s.context, s.unit, s.tag, s.entry) for s in SPANS]
     cycles = report.operation_cycles(report.Trace(2, 400, SPANS + other), len(OPS))
@@ -75,6 +84,19 @@ def test_chrome_trace() -> None:
     assert spans[-1]["name"] == "zero" and spans[-1]["tid"] == len(Unit)
     names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in events if e["ph"] == "M" and "name" in e["args"]}
     assert names[0, None] == "core 0" and names[0, 2] == "mpu" and names[0, len(Unit)] == "context 0"
+
+
+def test_chrome_trace_of_two_cores_as_a_file(tmp_path: Path) -> None:
+    """Cores are processes; contexts of one number lie in lanes of their own; the file is what a viewer reads."""
+    spans = [SPANS[0], Span(0, 7, 1, 1, Unit.STORE, 0, 1)]
+    events = trace.events(spans, [TaskSpan(0, 9, 1, 1, 1), TaskSpan(2, 8, 1, 0, 0)], [op.name for op in OPS], ["zero", "one"])
+    trace.write(tmp_path / "new" / "trace.json", events)
+    read = json.loads((tmp_path / "new" / "trace.json").read_text())["traceEvents"]
+    assert read == events and all(e["ph"] in "MX" for e in read)
+    lanes = {(e["pid"], e["tid"]): e["args"]["name"] for e in read if e["name"] == "thread_name"}
+    assert lanes == {(0, 0): "load", (1, 1): "store", (1, len(Unit)): "context 0", (1, len(Unit) + 1): "context 1"}
+    assert {e["args"]["name"] for e in read if e["name"] == "process_name"} == {"core 0", "core 1"}
+    assert {(e["pid"], e["tid"]) for e in read if e["ph"] == "X"} == set(lanes)
 
 
 def test_comparison_counts_words_by_region() -> None:

@@ -1,14 +1,14 @@
-"""models/core.py: programs written by hand against plain integer and float64 arithmetic, order, deadlock, errors;
-blocks
-of the trained model against diffusers' own activations.
+"""models/core.py: programs and tables of tasks written by hand against plain integer and float64 arithmetic, order, deadlock,
+errors; blocks of the trained model against diffusers' own activations.
 
-Method: small programs with known data; every word of the result is compared. Blocks: the compiler's programs at the
-golden activations of workloads/data (FP32, from diffusers), cosine at least 0.999 for the block's output and for what
-the block adds to its input. It does not prove cycles.
+Method: small programs and tables with known data; every word of the result is compared, of tables in random legal orders on one
+to three cores. Blocks: the compiler's tables at the golden activations of workloads/data (FP32, from diffusers), cosine at least
+0.999 for the block's output and for what the block adds to its input. It does not prove cycles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -223,13 +223,33 @@ def chain(count: int) -> tuple[np.ndarray, list[dict[str, int]]]:
     return memory, entries
 
 
-def run_table(memory: np.ndarray, entries: list[dict[str, int]], cores: int = 1, count: int | None = None,
-              **arguments: object) -> core.TasksResult:
+def raw_entry(kind: int = TaskKind.TASK, **fields: int) -> np.ndarray:
+    """An entry of any kind, illegal ones too."""
+    raw = encode_task(TaskKind.TASK, **fields)
+    raw[0] = kind
+    return raw
+
+
+def run_table(memory: np.ndarray, entries: list[dict[str, int]], cores: int = 1, count: int | None = None, base: int = TABLE,
+              windows: Windows = EVERYWHERE, slices: Slices = SLICES, **arguments: object) -> core.TasksResult:
     memory = memory.copy()
-    table = [encode_task(e.get("kind", TaskKind.TASK), **{k: v for k, v in e.items() if k != "kind"}) for e in entries]
-    put(memory, TABLE, np.concatenate([*table, encode_task(TaskKind.END)]))
-    return core.run_tasks(TINY, memory, TABLE, len(table) + 1 if count is None else count, EVERYWHERE, SLICES, cores=cores,
+    table = [raw_entry(**e) for e in entries]
+    put(memory, base, np.concatenate([*table, encode_task(TaskKind.END)]))
+    return core.run_tasks(TINY, memory, base, len(table) + 1 if count is None else count, windows, slices, cores=cores,
                           **arguments)
+
+
+def place(memory: np.ndarray, programs: list[list[np.ndarray]]) -> list[dict[str, int]]:
+    """Put programs into memory; base and length of each."""
+    for i, program in enumerate(programs):
+        put(memory, PROGRAM + 0x200 * i, np.concatenate(program))
+    return [dict(base=PROGRAM + 0x200 * i, length=len(p), cores=255) for i, p in enumerate(programs)]
+
+
+def random_choices(seed: int) -> Callable[[list[core.Choice]], core.Choice]:
+    """A legal order by chance."""
+    rng = np.random.default_rng(seed)
+    return lambda choices: choices[int(rng.integers(len(choices)))]
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
@@ -267,3 +287,141 @@ def test_errors_of_tables() -> None:
     put(bad, PROGRAM + 64, encode(Opcode.LOAD, hbm_addr=0, rows=1, row_units=1, buffer=Buffer.V, base=512, unit_step=1, slice=4))
     result = run_table(bad, entries)
     assert (result.cause, result.entry, result.index) == (Cause.BUFFER_RANGE, 0, 1)
+
+
+@pytest.mark.parametrize(("change", "cause", "entry"), [
+    ({"base": TABLE + 32}, Cause.MISALIGNED, 0),
+    ({"windows": Windows((0, TABLE + 3 * 64), (0, SIZE))}, Cause.WINDOW_RANGE, 0),
+    ({"windows": Windows((64, SIZE), (0, SIZE)), "base": 0}, Cause.WINDOW_RANGE, 0),
+    ({"count": 0}, Cause.PROGRAM_RANGE, 0),
+    ({"count": 3}, Cause.PROGRAM_RANGE, 3),
+    ({"slices": Slices((16, 0, 8, 0, 0, 0), (512, 512, 1021, 16, 64, 256))}, Cause.BUFFER_RANGE, 0),
+], ids=["misaligned", "ends outside", "starts outside", "empty", "no END", "slices"])
+def test_a_table_that_is_refused_runs_nothing(change: dict[str, object], cause: Cause, entry: int) -> None:
+    memory, entries = chain(3)
+    assert run_table(memory, entries).cause == Cause.NONE
+    result = run_table(memory, entries, **change)
+    assert (result.cause, result.entry, result.index, result.order) == (cause, entry, -1, [])
+    assert not result.memory[0x4000:0x4000 + 32 * 3].any()
+
+
+@pytest.mark.parametrize(("change", "cause", "index"), [
+    ({"kind": 0}, Cause.ILLEGAL_OPCODE, -1), ({"kind": 4}, Cause.ILLEGAL_OPCODE, -1),
+    ({"set": 1}, Cause.ILLEGAL_FIELD, -1), ({"kind": TaskKind.WEIGHTS, "areas": 1}, Cause.ILLEGAL_FIELD, -1),
+    ({"cores": 4}, Cause.ILLEGAL_FIELD, -1), ({"base": SIZE}, Cause.WINDOW_RANGE, 0),
+], ids=["kind 0", "kind 4", "set without areas", "weights without a set", "no such core", "program outside"])
+def test_an_entry_that_is_refused_is_named(change: dict[str, int], cause: Cause, index: int) -> None:
+    """What the entry says is checked before anything runs, its program when it is given out."""
+    memory, entries = chain(3)
+    entries[1] |= change
+    result = run_table(memory, entries, 2)
+    assert (result.cause, result.entry, result.index) == (cause, 1, index)
+    assert [e for e, _, _ in result.order] == ([] if index < 0 else [0])
+
+
+@pytest.mark.parametrize(("bad", "cause"), [
+    (np.zeros(64, np.uint8), Cause.ILLEGAL_OPCODE),
+    (encode(Opcode.STORE, rows=1, row_units=1, buffer=Buffer.A, unit_step=1), Cause.ILLEGAL_FIELD),
+    (encode(Opcode.LOAD, rows=0, row_units=1), Cause.ZERO_LENGTH),
+    (encode(Opcode.LOAD, hbm_addr=16, rows=1, row_units=1), Cause.MISALIGNED),
+    (encode(Opcode.LOAD, rows=1, row_units=1, buffer=Buffer.P, base=4 * 16, slice=8), Cause.BUFFER_RANGE),
+    (encode(Opcode.LOAD, hbm_addr=SIZE, rows=1, row_units=1), Cause.WINDOW_RANGE),
+], ids=lambda value: value.name if isinstance(value, Cause) else "")
+def test_a_bad_instruction_names_entry_and_index(bad: np.ndarray, cause: Cause) -> None:
+    memory, entries = chain(3)
+    put(memory, entries[2]["base"] + 128, bad)
+    for choose in (lambda c: c[0], random_choices(5)):
+        result = run_table(memory, entries, 2, choose=choose)
+        assert (result.cause, result.entry, result.index) == (cause, 2, 2)
+
+
+def su_program(limit: int) -> list[np.ndarray]:
+    """Loads 4 rows, keeps them all, stores as many of at most `limit` rows as the count register says."""
+    return [encode(Opcode.LOAD, hbm_addr=0, rows=4, row_units=1, hbm_stride=32, buffer=Buffer.V, base=1, row_step=1, unit_step=1,
+                   slice=63, signal=1),
+            encode(Opcode.SU, rows=4, cols=8, x_base=1, x_step=1, n1=1, n2=1, w0=1, w1=1, w2=1, list_base=0, map_base=16,
+                   write_base=32, count_kept=5, slice=63, tag=9, wait0_sem=1, wait0_val=1, signal=2),
+            encode(Opcode.STORE, hbm_addr=0x4000, rows=limit, row_units=1, hbm_stride=32, buffer=Buffer.V, base=1, row_step=1,
+                   unit_step=1, slice=63, count=5, wait0_sem=2, wait0_val=1), END]
+
+
+def test_counts_bound_a_task_and_start_at_zero() -> None:
+    memory = np.zeros(SIZE, np.uint8)
+    put(memory, 0, np.arange(8 * 16, dtype=np.float16).reshape(8, 16))
+    alone = encode(Opcode.STORE, hbm_addr=0x5000, rows=8, row_units=1, hbm_stride=32, buffer=Buffer.V, unit_step=1, slice=63, count=5)
+    entries = place(memory, [su_program(8), [alone, END]])
+    entries[0]["signal0"] = 1
+    entries[1] |= {"wait0_event": 1, "wait0_value": 1}
+    result = run_table(memory, entries)
+    assert result.cause == Cause.NONE and result.order == [(0, 0, 0), (1, 0, 0)], "both in one context"
+    assert result.rows == {0: [-1, -1, 4], 1: [0]} and result.decisions == [(9, 4, 4)]
+    stored = result.memory[0x4000:0x4000 + 8 * 32].reshape(8, 32)
+    assert np.array_equal(stored[:4, :16], memory[:4 * 32].reshape(4, 32)[:, :16]) and not stored[4:].any()
+    assert not result.memory[0x5000:0x5000 + 8 * 32].any()
+
+
+def test_a_count_above_its_limit_stops_the_table() -> None:
+    memory = np.zeros(SIZE, np.uint8)
+    put(memory, 0, np.ones((4, 16), np.float16))
+    entries = place(memory, [[END], su_program(3)])
+    result = run_table(memory, entries, 2)
+    assert (result.cause, result.entry, result.index) == (Cause.COUNT_RANGE, 1, 2)
+    assert not result.memory[0x4000:0x4000 + 4 * 32].any()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_weight_sets(cores: int) -> None:
+    """Sets 1, 2, 3 take turns in the shared first words of vbuf, 3 beside 1; each task copies what it finds in its area."""
+    memory, entries, programs = np.zeros(SIZE, np.uint8), [], []
+    put(memory, 0, np.repeat(np.arange(1, 4, dtype=np.uint8), 32))
+    row = dict(rows=1, row_units=1, buffer=Buffer.V, unit_step=1)
+    plan = [("w", 1, 0), ("w", 3, 1), *[("t", 1, 0), ("t", 3, 1)] * 3, ("w", 2, 0), *[("t", 2, 0), ("t", 3, 1)] * 3, ("w", 1, 0),
+            *[("t", 1, 0)] * 3]
+    for number, (what, which, area) in enumerate(plan):
+        where = {"hbm_addr": 32 * (which - 1)} if what == "w" else {"hbm_addr": 0x4000 + 32 * number}
+        programs.append([encode(Opcode.LOAD if what == "w" else Opcode.STORE, base=area, **row, **where), END])
+        entries.append({"kind": TaskKind.WEIGHTS if what == "w" else TaskKind.TASK, "set": which, "areas": 1 << area})
+    entries = [e | p for e, p in zip(entries, place(memory, programs))]
+    for seed in range(8):
+        over: list[int] = []
+        result = run_table(memory, entries, cores, choose=random_choices(seed), progress=over.append)
+        assert result.cause == Cause.NONE
+        once = [e for e, (what, _, _) in enumerate(plan) for _ in range(cores if what == "w" else 1)]
+        assert sorted(e for e, _, _ in result.order) == sorted(over) == once, "weights once a core"
+        assert len({(e, c) for e, c, _ in result.order}) == len(once)
+        for number, (what, which, _) in enumerate(plan):
+            expected = which if what == "t" else 0
+            assert (result.memory[0x4000 + 32 * number:0x4000 + 32 * number + 16] == expected).all()
+
+
+def test_a_task_whose_set_no_core_loads_waits_for_ever() -> None:
+    memory = np.zeros(SIZE, np.uint8)
+    entries = place(memory, [[END], [END]])
+    entries[1] |= {"set": 4, "areas": 2}
+    result = run_table(memory, entries, 2)
+    assert (result.cause, result.entry, [e for e, _, _ in result.order]) == (Cause.DEADLOCK, -1, [0])
+
+
+def test_a_deadlock_in_a_program_names_its_task() -> None:
+    memory, entries = chain(3)
+    put(memory, entries[1]["base"] + 2 * 64, encode(Opcode.STORE, rows=1, row_units=1, buffer=Buffer.V, unit_step=1, wait0_sem=7,
+                                                    wait0_val=1))
+    result = run_table(memory, entries, 2, choose=random_choices(1))
+    assert (result.cause, result.entry) == (Cause.DEADLOCK, 1) and {e for e, _, _ in result.order} == {0, 1}
+
+
+def test_contexts_and_cores_do_not_share_their_slices() -> None:
+    """Tasks at the same addresses, all started before any goes on: each stores what it loaded."""
+    memory = np.zeros(SIZE, np.uint8)
+    put(memory, 0, np.repeat(np.arange(1, 7, dtype=np.uint8), 32))
+    row = dict(rows=1, row_units=1, buffer=Buffer.V, base=5, unit_step=1, slice=1 << Buffer.V)
+    entries = place(memory, [[encode(Opcode.LOAD, hbm_addr=32 * i, signal=1, **row),
+                              encode(Opcode.STORE, hbm_addr=0x4000 + 32 * i, wait0_sem=1, wait0_val=1, **row), END] for i in range(6)])
+
+    def breadth(choices: list[core.Choice]) -> core.Choice:
+        return min(choices, key=lambda c: (c[0] != "start", c[3] == Unit.STORE))
+
+    result = run_table(memory, entries, 3, choose=breadth)
+    assert result.cause == Cause.NONE and {(core_, context) for _, core_, context in result.order} == {
+        (c, k) for c in range(3) for k in range(TINY.contexts)}
+    assert np.array_equal(result.memory[0x4000:0x4000 + 32 * 6].reshape(6, 32)[:, 0], np.arange(1, 7))
