@@ -10,7 +10,7 @@ import numpy as np
 from compiler import cost, events
 from compiler.check import check_table
 from compiler.errors import CompileError
-from compiler.plan import Plan, Planner, Template, priorities, ranks, template_of
+from compiler.plan import Plan, Planner, Template, priorities, ranks, staggered, template_of
 from compiler.program import SEMAPHORE_OF, Program, Slot, placed
 from compiler.schedule import order_of
 from compiler.tasks import Order, Task, WeightSet
@@ -117,7 +117,7 @@ class Assembler:
         """Order, table, bytes."""
         order = Order([t.after for t in self.tasks])
         templates = {item: shape.template for item, shape in self.shapes.items()}
-        rank = ranks(order, [templates[n].alone for n in range(len(self.tasks))])
+        rank = staggered(ranks(order, [templates[n].alone for n in range(len(self.tasks))]), [t.phase for t in self.tasks])
         priority = priorities(rank) if self.with_priority else [0] * len(rank)
         planner = Planner(self.tasks, self.sets, order, templates, rank, priority, self.cores, self.config.contexts)
         plan = planner.run()

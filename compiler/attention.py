@@ -10,7 +10,9 @@ planes of `group` heads each, which the output projection's tiles take up side b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from compiler.errors import CompileError
 from compiler.lower import Lowering, bits
@@ -145,12 +147,13 @@ def _query_tiles(low: Lowering, keys: int, rows: int, total: int) -> int:
     return 1 << wanted.bit_length() - 1  # whole tiles of other phases
 
 
-def spatial_attention(low: Lowering, name: str, tags: Tags, planes: Planes, key_sets: list[tuple[Part, list[Part]]]) -> None:
-    """Queries tile by tile against shared keys: `key_sets` are (keys, tiles of the queries that see them)."""
-    group = planes.group
-    total = len(key_sets) * len(key_sets[0][1]) * low.dims.heads // group
+def spatial_attention(low: Lowering, name: str, tags: Tags, branches: Sequence[Planes],
+                      key_sets: list[tuple[Part, list[Part]]]) -> None:
+    """Queries tile by tile against shared keys, branch after branch: `key_sets` are (keys, tiles of the queries that see them)."""
+    group = branches[0].group
+    total = len(branches) * len(key_sets) * len(key_sets[0][1]) * low.dims.heads // group
     with low.phase():
-        for key_part, tiles in key_sets:
+        for planes, (key_part, tiles) in product(branches, key_sets):
             (p0, p1), (f0, f1) = key_part
             (q0, q1), (g0, g1) = tiles[0]
             size = _query_tiles(low, (p1 - p0) * (f1 - f0), (q1 - q0) * (g1 - g0), total)
@@ -190,10 +193,10 @@ def _attend(low: Lowering, tags: Tags, planes: Planes, keys: Keys, heads: range,
     low.v.free(out)
 
 
-def temporal_attention(low: Lowering, name: str, tags: Tags, planes: Planes, tiles: list[Part]) -> None:
+def temporal_attention(low: Lowering, name: str, tags: Tags, branches: Sequence[Planes], tiles: list[Part]) -> None:
     """All heads of a tile of positions at once, as a batch of products over (head, position)."""
     with low.phase():
-        for tile in tiles:
+        for planes, tile in product(branches, tiles):
             low.tight = planes.tight
             with low.task(name, tags.scores):
                 _attend_frames(low, tags, planes, tile)

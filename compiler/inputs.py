@@ -6,10 +6,12 @@ computes them); here they become pbuf images and FP16 rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from compiler.checkpoint import Checkpoint
-from compiler.model import STEM, Compiled
+from compiler.model import STEM, Compiled, of_branch
 from compiler.quantise import fp16_rows, pairs
 
 
@@ -36,20 +38,20 @@ def modulation(compiled: Compiled, checkpoint: Checkpoint, adaln: np.ndarray, ti
 
 
 def write_conditions(compiled: Compiled, checkpoint: Checkpoint, memory: np.ndarray, adaln: np.ndarray,
-                     caption: np.ndarray,
-                     time: np.ndarray | None, frames: np.ndarray) -> None:
-    """Timestep (adaln, time), caption float32 [T, D] behind its projection, temporal positions float32 [F, D]."""
-    if caption.shape != (compiled.captions, compiled.dims.hidden):
-        raise ValueError(f"caption has shape {caption.shape}, ({compiled.captions}, {compiled.dims.hidden}) expected")
+                     captions: Sequence[np.ndarray], time: np.ndarray | None, frames: np.ndarray) -> None:
+    """Timestep (adaln, time), captions float32 [T, D] behind their projection, one a branch, temporal positions float32 [F, D]."""
+    shape = (compiled.captions, compiled.dims.hidden)
+    if [c.shape for c in captions] != [shape] * compiled.branches:
+        raise ValueError(f"captions have shapes {[c.shape for c in captions]}, {compiled.branches} of {shape} expected")
     _put(compiled, memory, compiled.inputs["mod"].base, modulation(compiled, checkpoint, adaln, time))
-    _put(compiled, memory, compiled.inputs["text"].base, fp16_rows(caption, compiled.x_stride))
+    _put(compiled, memory, compiled.inputs["text"].base, fp16_rows(np.concatenate(captions), compiled.x_stride))
     _put(compiled, memory, compiled.inputs["frames"].base, fp16_rows(frames, compiled.x_stride))
 
 
-def write_tokens(compiled: Compiled, memory: np.ndarray, tokens: np.ndarray) -> None:
+def write_tokens(compiled: Compiled, memory: np.ndarray, tokens: np.ndarray, branch: int = 0) -> None:
     """Tokens [F, S, D] as the input of the first block."""
     rows = np.ascontiguousarray(tokens.transpose(1, 0, 2)).reshape(-1, tokens.shape[-1])
-    _put(compiled, memory, compiled.tensors["x"][0].region.base, fp16_rows(rows, compiled.x_stride))
+    _put(compiled, memory, compiled.tensors[of_branch("x", branch)][0].region.base, fp16_rows(rows, compiled.x_stride))
 
 
 def write_patches(compiled: Compiled, memory: np.ndarray, patches: np.ndarray, positions: np.ndarray) -> None:
@@ -59,9 +61,9 @@ def write_patches(compiled: Compiled, memory: np.ndarray, patches: np.ndarray, p
     _put(compiled, memory, compiled.inputs["positions"].base, fp16_rows(positions, compiled.x_stride))
 
 
-def read(compiled: Compiled, memory: np.ndarray, name: str = "x") -> np.ndarray:
+def read(compiled: Compiled, memory: np.ndarray, name: str = "x", branch: int = 0) -> np.ndarray:
     """A tensor of a memory image as float16 [F, S, channels]; planes of heads side by side, padding dropped."""
-    planes = [t.view(memory, compiled.hbm.base) for t in compiled.tensors[name]]
+    planes = [t.view(memory, compiled.hbm.base) for t in compiled.tensors[of_branch(name, branch)]]
     rows = np.concatenate(planes, axis=-1).transpose(1, 0, 2)
     d = compiled.dims
     if name == "x":

@@ -1,4 +1,5 @@
-"""Phases of a block: every phase passes over all tiles of the tokens, a task each, and leaves its result in HBM.
+"""Phases of a block: every phase passes over all tiles of the tokens, a task each, and leaves its result in HBM. With guidance
+the branches go through a phase one behind the other, with the same weights.
 
 Nothing drains between phases: the tiles of the next one depend on single tiles of the last, and the order of
 tasks comes from those dependencies (compiler/plan.py).
@@ -6,8 +7,9 @@ tasks comes from those dependencies (compiler/plan.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from compiler.attention import Planes
 from compiler.image import Vector, Weight
@@ -34,9 +36,27 @@ class Modulation:
     gate2: int
 
 
-def _select(low: Lowering, block: str, region: str, sparse: Sparse | None, transfer: int, rows: int) -> Tags | None:
+@dataclass(frozen=True)
+class Branch:
+    """What a phase works on in one branch of the guidance: tokens, the planes of its attention, the sparse rows of its region."""
+
+    x: Tensor
+    planes: Planes | None = None
+    sparse: Sparse | None = None
+
+    @property
+    def skips(self) -> bool:
+        """Whether the program computes no row of the region."""
+        return self.sparse is not None and self.sparse.policy.skips
+
+
+Branches = Sequence[Branch]
+
+
+def _select(low: Lowering, block: str, region: str, branches: Branches, transfer: int) -> Tags | None:
     """Lines of the table for su and ru, if the region has any."""
-    if sparse is None:
+    rows = low.dims.tokens * sum(b.sparse is not None for b in branches)
+    if not rows:
         return None
     su, ru = (low.op(name=f"{block}.{region}.{unit}", kind="sparsity", block=block, m=rows, region=f"{block}.{region}")
               for unit in ("su", "ru"))
@@ -69,22 +89,21 @@ def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, pl
                   outof=((8 * column, 8 * (column + hu)),))
 
 
-def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes, mod: Modulation, temporal: bool,
-              sparse: Sparse | None = None) -> None:
+def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: Modulation, temporal: bool) -> None:
     """x -> LayerNorm, modulate -> Q, K, V planes."""
-    d = low.dims
+    d, tokens = low.dims, low.dims.tokens * len(branches)
     w = low.linear_weight(*(f"{prefix}.attn1.to_{p}" for p in "qkv"), heads_out=True)
-    transfer, norm, linear = _ops(low, block, "qkv", d.tokens, w, d.hidden, 3 * d.hidden, "layernorm")
-    tags = _select(low, block, "qkv", sparse, transfer, d.tokens)
+    transfer, norm, linear = _ops(low, block, "qkv", tokens, w, d.hidden, 3 * d.hidden, "layernorm")
+    tags = _select(low, block, "qkv", branches, transfer)
     units = ceil_div(w.n, 8)
-    targets = [planes.q, planes.k, planes.v]
-    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, low.x_units, units, 0), w.groups)
+    tiles = _tiles(low, branches, temporal, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,), (mod.norm1,)) as (modulate,):
-        for tile in _tasks(low, f"{block}.qkv", linear, _tiles(low, rows, temporal, sparse)):
-            if sparse and sparse.policy.skips:
+        for branch, tile in _tasks(low, f"{block}.qkv", linear, tiles):
+            sparse, targets = branch.sparse, [branch.planes.q, branch.planes.k, branch.planes.v]
+            if branch.skips:
                 Selection(low, tags, sparse, tile, not temporal, None, low.x_units, d.hidden).done()
                 continue
-            m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
+            m, xb = _rows(tile), low.load_rows(transfer, branch.x, tile, not temporal)
             sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
             a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
                              modulate=modulate, eps=d.eps, count=sel and sel.kept)
@@ -102,16 +121,16 @@ def qkv_phase(low: Lowering, block: str, prefix: str, x: Tensor, planes: Planes,
             low.v.free(out)
 
 
-def text_phase(low: Lowering, block: str, prefix: str, text: int, stride: int, k: list[Tensor],
-               v: list[Tensor]) -> None:
-    """Caption rows at HBM address `text` -> K and V planes of the cross-attention."""
+def text_phase(low: Lowering, block: str, prefix: str, captions: Sequence[tuple[int, Planes]], stride: int) -> None:
+    """The caption rows of every branch, (HBM address, planes), -> K and V planes of the cross-attention."""
     d, c = low.dims, low.captions
     w = low.linear_weight(f"{prefix}.attn2.to_k", f"{prefix}.attn2.to_v", heads_out=True)
-    transfer, quant, linear = _ops(low, block, "text_kv", c, w, d.hidden, 2 * d.hidden, "quant")
+    transfer, quant, linear = _ops(low, block, "text_kv", c * len(captions), w, d.hidden, 2 * d.hidden, "quant")
     units = ceil_div(w.n, 8)
     rows = _tile_rows(low, _most(low, w), None, low.x_units + units, w.groups)
+    parts = [((p, min(p + rows, c)), (0, 1)) for p in range(0, c, rows)]
     with low.phase((w,)):
-        for part in _tasks(low, f"{block}.text_kv", linear, [((p, min(p + rows, c)), (0, 1)) for p in range(0, c, rows)]):
+        for (text, planes), part in _tasks(low, f"{block}.text_kv", linear, [(caption, p) for caption in captions for p in parts]):
             first, m = part[0][0], _rows(part)
             tb = low.v.alloc(m * low.x_units)
             low.load(transfer, None, None, Buffer.V, tb, tb.base, units=low.x_units, row_step=low.x_units,
@@ -120,25 +139,26 @@ def text_phase(low: Lowering, block: str, prefix: str, text: int, stride: int, k
             low.v.free(tb)
             out = low.linear(linear, transfer, a, w)
             low.free_panel(a)
-            for i, target in enumerate((k, v)):
+            for i, target in enumerate((planes.k, planes.v)):
                 _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, part)
             low.v.free(out)
 
 
-def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tensor], sparse: Sparse | None = None) -> None:
+def query_phase(low: Lowering, block: str, prefix: str, branches: Branches) -> None:
     """x -> Q planes of the cross-attention; no norm."""
-    d = low.dims
+    d, tokens = low.dims, low.dims.tokens * len(branches)
     w = low.linear_weight(f"{prefix}.attn2.to_q", heads_out=True)
-    transfer, quant, linear = _ops(low, block, "cross_q", d.tokens, w, d.hidden, d.hidden, "quant")
-    tags = _select(low, block, "cross_q", sparse, transfer, d.tokens)
+    transfer, quant, linear = _ops(low, block, "cross_q", tokens, w, d.hidden, d.hidden, "quant")
+    tags = _select(low, block, "cross_q", branches, transfer)
     units = ceil_div(w.n, 8)
-    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, low.x_units, units, 0), w.groups)
+    tiles = _tiles(low, branches, False, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,)):
-        for tile in _tasks(low, f"{block}.cross_q", linear, _tiles(low, rows, False, sparse)):
-            if sparse and sparse.policy.skips:
+        for branch, tile in _tasks(low, f"{block}.cross_q", linear, tiles):
+            sparse, q = branch.sparse, branch.planes.q
+            if branch.skips:
                 Selection(low, tags, sparse, tile, True, None, low.x_units, d.hidden).done()
                 continue
-            xb = low.load_rows(transfer, x, tile, True)
+            xb = low.load_rows(transfer, branch.x, tile, True)
             sel = sparse and Selection(low, tags, sparse, tile, True, xb, low.x_units, d.hidden)
             a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, _rows(tile), d.hidden,
                              count=sel and sel.kept)
@@ -155,18 +175,18 @@ def query_phase(low: Lowering, block: str, prefix: str, x: Tensor, q: list[Tenso
             low.v.free(out)
 
 
-def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, planes: Planes, gate: int | None,
-                 temporal: bool, sparse: Sparse | None = None) -> None:
+def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Branches, gate: int | None,
+                 temporal: bool) -> None:
     """Attention result -> output projection -> x += gate * result (no gate: x += result)."""
-    d, hu = low.dims, low.head_units
+    d, hu, tokens = low.dims, low.head_units, low.dims.tokens * len(branches)
     w = low.linear_weight(weight, heads_in=True)
-    transfer, quant, linear = _ops(low, block, name, d.tokens, w, d.hidden, d.hidden, "quant")
-    add = _special(low, block, f"{name}.residual", d.tokens, d.hidden)
-    tags = _select(low, block, name, sparse, transfer, d.tokens)
+    transfer, quant, linear = _ops(low, block, name, tokens, w, d.hidden, d.hidden, "quant")
+    add = _special(low, block, f"{name}.residual", tokens, d.hidden)
+    tags = _select(low, block, name, branches, transfer)
     wide = d.heads * hu
-    rows = _tile_rows(low, _most(low, w, sparse=sparse), sparse, _room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
+    tiles = _tiles(low, branches, temporal, (w,), lambda sparse: _room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
 
-    def project(m: int, tile: Part) -> Block:
+    def project(m: int, tile: Part, planes: Planes, sparse: Sparse | None) -> Block:
         ob = low.v.alloc(m * wide)
         for i, plane in enumerate(planes.o):
             low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
@@ -184,35 +204,35 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, x: Tensor, p
         return y
 
     with low.phase((w,), () if gate is None else (gate,)) as gates:
-        for tile in _tasks(low, f"{block}.{name}", linear, _tiles(low, rows, temporal, sparse)):
+        for branch, tile in _tasks(low, f"{block}.{name}", linear, tiles):
             m = _rows(tile)
-            if sparse and sparse.policy.skips:
-                y = _recovered(low, tags, sparse, tile, not temporal, wide, low.wide)
+            if branch.skips:
+                y = _recovered(low, tags, branch.sparse, tile, not temporal, wide, low.wide)
             else:
-                y = project(m, tile)
-            xb = low.load_rows(transfer, x, tile, not temporal)
+                y = project(m, tile, branch.planes, branch.sparse)
+            xb = low.load_rows(transfer, branch.x, tile, not temporal)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
             low.v.free(y)
-            low.store_rows(transfer, xb, x, tile, not temporal)
+            low.store_rows(transfer, xb, branch.x, tile, not temporal)
             low.v.free(xb)
 
 
-def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation, temporal: bool,
-              frame_rows: tuple[int, int] | None = None, sparse: Sparse | None = None) -> None:
+def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: Modulation, temporal: bool,
+              frame_rows: tuple[int, int] | None = None) -> None:
     """x += gate * MLP(modulate(LayerNorm(x))); then, if `frame_rows` = (address, stride), the row of the tile's frame
     is added."""
-    d = low.dims
+    d, tokens = low.dims, low.dims.tokens * len(branches)
     w1, w2 = low.linear_weight(f"{prefix}.ff.net.0.proj"), low.linear_weight(f"{prefix}.ff.net.2")
-    transfer, norm, linear1 = _ops(low, block, "fc1", d.tokens, w1, d.hidden, 4 * d.hidden, "layernorm")
-    gelu = _special(low, block, "gelu", d.tokens, 4 * d.hidden)
-    linear2 = _linear(low, block, "fc2", d.tokens, w2, 4 * d.hidden, d.hidden)
-    add = _special(low, block, "fc2.residual", d.tokens, d.hidden)
-    tags = _select(low, block, "mlp", sparse, transfer, d.tokens)
+    transfer, norm, linear1 = _ops(low, block, "fc1", tokens, w1, d.hidden, 4 * d.hidden, "layernorm")
+    gelu = _special(low, block, "gelu", tokens, 4 * d.hidden)
+    linear2 = _linear(low, block, "fc2", tokens, w2, 4 * d.hidden, d.hidden)
+    add = _special(low, block, "fc2.residual", tokens, d.hidden)
+    tags = _select(low, block, "mlp", branches, transfer)
     units = ceil_div(w1.n, 8)
-    rows = _tile_rows(low, _most(low, w1, w2, sparse=sparse), sparse, _room(sparse, low.x_units, units, low.x_units),
-                      max(w1.groups, w2.groups))
+    tiles = _tiles(low, branches, temporal, (w1, w2), lambda sparse: _room(sparse, low.x_units, units, low.x_units),
+                   max(w1.groups, w2.groups))
 
-    def compute(m: int, tile: Part, xb: Block, modulate: Vector) -> Block:
+    def compute(m: int, tile: Part, xb: Block, sparse: Sparse | None, modulate: Vector) -> Block:
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
         count = sel and sel.kept
         a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
@@ -231,17 +251,17 @@ def mlp_phase(low: Lowering, block: str, prefix: str, x: Tensor, mod: Modulation
         return y
 
     with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
-        for tile in _tasks(low, f"{block}.mlp", linear1, _tiles(low, rows, temporal, sparse)):
-            m, xb = _rows(tile), low.load_rows(transfer, x, tile, not temporal)
-            if sparse and sparse.policy.skips:
-                y = _recovered(low, tags, sparse, tile, not temporal, low.x_units, d.hidden)
+        for branch, tile in _tasks(low, f"{block}.mlp", linear1, tiles):
+            m, xb = _rows(tile), low.load_rows(transfer, branch.x, tile, not temporal)
+            if branch.skips:
+                y = _recovered(low, tags, branch.sparse, tile, not temporal, low.x_units, d.hidden)
             else:
-                y = compute(m, tile, xb, modulate)
+                y = compute(m, tile, xb, branch.sparse, modulate)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
             low.v.free(y)
             if frame_rows:
                 _add_frames(low, transfer, add, xb, frame_rows, tile)
-            low.store_rows(transfer, xb, x, tile, not temporal)
+            low.store_rows(transfer, xb, branch.x, tile, not temporal)
             low.v.free(xb)
 
 
@@ -265,8 +285,8 @@ def _add_frames(low: Lowering, load_tag: int, tag: int, xb: Block, frame_rows: t
     low.v.free(rows)
 
 
-def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: Tensor) -> None:
-    """Patch rows (FP16) -> embedding + position rows at (address, stride) -> x."""
+def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], branches: Branches) -> None:
+    """Patch rows (FP16) -> embedding + position rows at (address, stride) -> x of every branch: the branches see the same latents."""
     d = low.dims
     k = d.in_channels * d.patch ** 2
     w = low.weight("pos_embed.proj", low.checkpoint.get("pos_embed.proj.weight").reshape(d.hidden, k),
@@ -290,20 +310,22 @@ def patch_phase(low: Lowering, patches: Tensor, positions: tuple[int, int], x: T
                      source=(address + tile[0][0] * stride, m, stride))
             low.residual(add, y, pos, m)
             low.v.free(pos)
-            low.store_rows(transfer, y, x, tile, True)
+            for branch in branches:
+                low.store_rows(transfer, y, branch.x, tile, True)
             low.v.free(y)
 
 
-def final_phase(low: Lowering, x: Tensor, out: Tensor, norm: int) -> None:
-    """x -> LayerNorm, modulate (FP16) -> output projection rows."""
-    d = low.dims
+def final_phase(low: Lowering, results: Sequence[tuple[Tensor, Tensor]], norm: int) -> None:
+    """x -> LayerNorm, modulate (FP16) -> output projection rows; `results` are (x, output rows) of every branch."""
+    d, tokens = low.dims, low.dims.tokens * len(results)
     n = d.patch ** 2 * d.out_channels
     w = low.weight("proj_out", low.checkpoint.get("proj_out.weight"), low.checkpoint.get("proj_out.bias"),
                    Precision.FP16)
-    transfer, before, linear = _ops(low, "final", "proj_out", d.tokens, w, d.hidden, n, "layernorm")
-    rows = low.tile_rows(_most(low, w), v=low.x_units + out.units, a=w.groups)
+    transfer, before, linear = _ops(low, "final", "proj_out", tokens, w, d.hidden, n, "layernorm")
+    rows = low.tile_rows(_most(low, w), v=low.x_units + results[0][1].units, a=w.groups)
+    tiles = low.temporal_tiles(rows)
     with low.phase((w,), (norm,)) as (modulate,):
-        for tile in _tasks(low, "final.proj_out", linear, low.temporal_tiles(rows)):
+        for (x, out), tile in _tasks(low, "final.proj_out", linear, [(result, tile) for result in results for tile in tiles]):
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, False)
             a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
                              modulate=modulate,
@@ -321,11 +343,14 @@ def _rows(tile: Part) -> int:
     return (p1 - p0) * (f1 - f0)
 
 
-def _tasks(low: Lowering, name: str, tag: int, tiles: list[Part]) -> Iterator[Part]:
-    """The tiles, each inside a task of its own."""
-    for tile in tiles:
+Item = TypeVar("Item")
+
+
+def _tasks(low: Lowering, name: str, tag: int, items: Iterable[Item]) -> Iterator[Item]:
+    """The items, each inside a task of its own."""
+    for item in items:
         with low.task(name, tag):
-            yield tile
+            yield item
 
 
 def _most(low: Lowering, *weights: Weight, sparse: Sparse | None = None) -> int:
@@ -353,9 +378,18 @@ def _room(sparse: Sparse | None, x: int, computed: int, out: int) -> int:
     return 1 + x + max(inputs * x, computed * (1 + (windows and not out)), outputs * out)
 
 
-def _tiles(low: Lowering, rows: int, temporal: bool, sparse: Sparse | None) -> list[Part]:
-    """Tiles of at most `rows` rows; those of a sparse region hold whole windows and, if they are spatial, whole frames."""
-    if sparse is None:
-        return low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows)
-    h, w, t = sparse.policy.tiling or (1, 1, 1)
-    return low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)
+def _tiles(low: Lowering, branches: Branches, temporal: bool, weights: tuple[Weight, ...], room: Callable[[Sparse | None], int],
+           groups: int) -> list[tuple[Branch, Part]]:
+    """The tiles of all branches. A row takes `room` units of vbuf and `groups` of abuf. Tiles of a sparse region hold whole windows
+    and, if they are spatial, whole frames."""
+    out = []
+    for branch in branches:
+        sparse = branch.sparse
+        rows = _tile_rows(low, _most(low, *weights, sparse=sparse), sparse, room(sparse), groups)
+        if sparse is None:
+            tiles = low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows)
+        else:
+            h, w, t = sparse.policy.tiling or (1, 1, 1)
+            tiles = low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)
+        out += [(branch, tile) for tile in tiles]
+    return out

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from compiler.attention import (Planes, attention_tags, spatial_attention, spati
                                 temporal_sizes)
 from compiler.checkpoint import Checkpoint, Dims, host_tensors
 from compiler.errors import CompileError
-from compiler.layers import (Modulation, final_phase, mlp_phase, output_phase, patch_phase, qkv_phase, query_phase,
+from compiler.layers import (Branch, Modulation, final_phase, mlp_phase, output_phase, patch_phase, qkv_phase, query_phase,
                              text_phase)
 from compiler.lower import Lowering
 from compiler.memory import HBM_BYTES, HbmMap, Region, Tensor, ceil_div, round_up
@@ -39,6 +40,7 @@ class Compiled:
     config: Config
     dims: Dims
     captions: int
+    branches: int
     blocks: list[Block]
     whole: bool
     hbm: HbmMap
@@ -90,6 +92,11 @@ class Compiled:
         return [r for r in self.hbm.regions if r.kind == "scratch"]
 
 
+def of_branch(name: str, branch: int) -> str:
+    """Name of a tensor in a branch of the guidance."""
+    return f"{name}.{branch}" if branch else name
+
+
 def pair(layer: int) -> list[Block]:
     """The spatial and the temporal block of one layer."""
     return [("spatial", layer), ("temporal", layer)]
@@ -103,14 +110,12 @@ def all_blocks(dims: Dims) -> list[Block]:
 class _Layout:
     """Regions and tensors: first what the program writes, then inputs; weights and program follow as they come."""
 
-    def __init__(self, low: Lowering, blocks: list[Block], whole: bool, policies: Policies,
-                 branch: tuple[int, int] = (0, 1)) -> None:
-        self.low, self.policies, d = low, policies, low.dims
-        self.branch, branches = branch
+    def __init__(self, low: Lowering, blocks: list[Block], whole: bool, branches: Sequence[Policies]) -> None:
+        self.low, self.branches, d = low, branches, low.dims
         self.tensors: dict[str, list[Tensor]] = {}
         self.inputs: dict[str, Region] = {}
         kinds = {kind for kind, _ in blocks}
-        self.x = self._planes("x", 1, d.positions, d.frames, low.x_units, low.x_stride, "pf")[0]
+        self._planes("x", 1, d.positions, d.frames, low.x_units, low.x_stride, "pf")
         h, hu, hs = d.heads, low.head_units, low.head_stride
         wide = {}
         if "spatial" in kinds:
@@ -119,17 +124,13 @@ class _Layout:
             for prefix, group in (("spatial", self.group), ("cross", self.text_group)):
                 wide[prefix] = (h // group, group)
             for prefix, region, names in (("spatial", "qkv", "qkv"), ("cross", "cross_q", "q")):
-                for own in self._owners(blocks, "spatial", prefix, region, branches):
-                    for name in names:
-                        self._planes(f"{own}.{name}", h, d.positions, d.frames, hu, hs, "fp")
+                self._attended(blocks, "spatial", prefix, region, names, "fp")
             for name in ("cross.k", "cross.v"):
                 self._planes(name, h, low.captions, 1, hu, hs, "pf")
         if "temporal" in kinds:
             self.count = temporal_sizes(low)
             wide["temporal"] = (1, h)
-            for own in self._owners(blocks, "temporal", "temporal", "qkv", branches):
-                for name in "qkv":
-                    self._planes(f"{own}.{name}", h, d.positions, d.frames, hu, hs, "pf")
+            self._attended(blocks, "temporal", "temporal", "qkv", "qkv", "pf")
         for prefix, (planes, group) in wide.items():
             self._planes(f"{prefix}.o", planes, d.positions, d.frames, group * hu, round_up(group * hu * 16, 32),
                          "pf" if prefix == "temporal" else "fp")
@@ -138,15 +139,15 @@ class _Layout:
         if whole:
             out = ceil_div(d.patch ** 2 * d.out_channels, 8)
             self._planes("out", 1, d.positions, d.frames, out, round_up(16 * out, 32), "pf")
-        self.caches = CacheLayout(low.hbm, policies, d.positions, d.frames)
-        for number in range(branches):
+        self.caches = [CacheLayout(low.hbm, policies, d.positions, d.frames, number) for number, policies in enumerate(branches)]
+        for number in range(len(branches)):
             for kind, layer in blocks:
                 for region in REGIONS[kind]:
-                    self._sparse(number, kind, layer, region)
-        self.tensors |= self.caches.tensors
+                    self.sparse(number, kind, layer, region)
+            self.tensors |= self.caches[number].tensors
         spare = low.hbm.alloc("spare", 64, "spare")
         self._input("mod", (4 * len(blocks) + int(whole)) * 64 * low.x_units)
-        self._input("text", low.captions * low.x_stride)
+        self._input("text", len(branches) * low.captions * low.x_stride)
         self._input("frames", d.frames * low.x_stride)
         if whole:
             self._input("positions", d.positions * low.x_stride)
@@ -159,15 +160,18 @@ class _Layout:
         self.inputs[name] = self.low.hbm.alloc(name, size, "input")
         return self.inputs[name]
 
-    def _planes(self, name: str, count: int, positions: int, frames: int, units: int, stride: int,
-                order: str) -> list[Tensor]:
+    def _planes(self, name: str, count: int, positions: int, frames: int, units: int, stride: int, order: str) -> None:
+        """Planes in every branch."""
+        for number in range(len(self.branches)):
+            self._own(of_branch(name, number), count, positions, frames, units, stride, order)
+
+    def _own(self, name: str, count: int, positions: int, frames: int, units: int, stride: int, order: str) -> None:
         size = positions * frames * stride
         region = self.low.hbm.alloc(name, count * size, "scratch")
         self.tensors[name] = [
             Tensor(Region(f"{name}.{i}", region.base + i * size, size, "scratch"), positions, frames, units, stride,
                    order)
             for i in range(count)]
-        return self.tensors[name]
 
     def _spare(self, region: Region) -> None:
         """Harmless instructions that only carry waits beyond the third (compiler/program.py)."""
@@ -188,86 +192,104 @@ class _Layout:
         for fields in self.spare.values():
             fields["slice"] = ALL_SLICES
 
-    def _keeps(self, kind: str, layer: int, region: str) -> bool:
+    def _keeps(self, branch: int, kind: str, layer: int, region: str) -> bool:
         """Whether the planes of a block must outlive it."""
-        policy = self.policies.get((kind, layer, region))
+        policy = self.branches[branch].get((kind, layer, region))
         return policy is not None and policy.ages and region in IN_PLACE
 
-    def _owners(self, blocks: list[Block], kind: str, prefix: str, region: str, branches: int) -> list[str]:
-        """Prefixes of planes: one that the blocks share, and one of each block and branch that keeps its own."""
+    def _attended(self, blocks: list[Block], kind: str, prefix: str, region: str, names: str, order: str) -> None:
+        """Planes that tokens become: those that the blocks share, and those of each block that keeps its own."""
+        low, d = self.low, self.low.dims
         layers = [layer for k, layer in blocks if k == kind]
-        own = [layer for layer in layers if self._keeps(kind, layer, region)]
-        return [prefix] * (len(own) < len(layers)) + [f"{prefix}.{layer}.{b}" for b in range(branches) for layer in own]
+        for branch in range(len(self.branches)):
+            own = [layer for layer in layers if self._keeps(branch, kind, layer, region)]
+            prefixes = [prefix] * (len(own) < len(layers)) + [f"{prefix}.{layer}" for layer in own]
+            for name in (f"{p}.{n}" for p in prefixes for n in names):
+                self._own(of_branch(name, branch), d.heads, d.positions, d.frames, low.head_units, low.head_stride, order)
 
-    def planes(self, kind: str, layer: int, prefix: str, region: str, group: int, tight: bool) -> Planes:
+    def planes(self, branch: int, kind: str, layer: int, prefix: str, region: str, group: int, tight: bool) -> Planes:
         """Planes of one attention; the caption's K and V and the results are shared by all blocks."""
-        own = f"{prefix}.{layer}.{self.branch}" if self._keeps(kind, layer, region) else prefix
-        q, k, v = (self.tensors.get(f"{own}.{name}") or self.tensors[f"{prefix}.{name}"] for name in "qkv")
-        return Planes(q, k, v, self.tensors[f"{prefix}.o"], group, tight)
+        own = f"{prefix}.{layer}" if self._keeps(branch, kind, layer, region) else prefix
 
-    def sparse(self, kind: str, layer: int, region: str) -> Sparse | None:
+        def of(name: str) -> list[Tensor]:
+            return self.tensors.get(of_branch(f"{own}.{name}", branch)) or self.tensors[of_branch(f"{prefix}.{name}", branch)]
+
+        return Planes(of("q"), of("k"), of("v"), self.tensors[of_branch(f"{prefix}.o", branch)], group, tight)
+
+    def sparse(self, branch: int, kind: str, layer: int, region: str) -> Sparse | None:
         """Policy and caches of a region; None where every row is computed and nothing kept."""
-        return self._sparse(self.branch, kind, layer, region)
-
-    def _sparse(self, branch: int, kind: str, layer: int, region: str) -> Sparse | None:
-        policy = self.policies.get((kind, layer, region))
+        policy = self.branches[branch].get((kind, layer, region))
         if policy is None or not policy.active:
             return None
         low = self.low
         units = low.dims.heads * low.head_units if region in ("out", "cross_out") else low.x_units
-        return Sparse(policy, self.caches.of(branch, kind, layer, region, policy, units, low.x_units))
+        return Sparse(policy, self.caches[branch].of(kind, layer, region, policy, units, low.x_units))
+
+    def x(self, branch: int) -> Tensor:
+        """The tokens."""
+        return self.tensors[of_branch("x", branch)][0]
+
+    def text(self, branch: int) -> int:
+        """HBM address of the caption's rows."""
+        return self.inputs["text"].base + branch * self.low.captions * self.low.x_stride
 
 
 def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_frames: bool) -> None:
     """All phases of one block."""
-    d, name, stem, x = low.dims, f"{kind}.{layer}", f"{STEM[kind]}.{layer}", lay.x
+    d, name, stem, numbers = low.dims, f"{kind}.{layer}", f"{STEM[kind]}.{layer}", range(len(lay.branches))
     vector = 64 * low.x_units
-    sparse = {region: lay.sparse(kind, layer, region) for region in REGIONS[kind]}
     mod = Modulation(*(lay.inputs["mod"].base + (4 * index + i) * vector for i in range(4)))
 
-    def skipped(*regions: str) -> bool:
-        """Whether the program skips all of these regions: what lies between them is of no use then."""
-        return all(sparse[r] is not None and sparse[r].policy.skips for r in regions)
+    def branches(region: str, planes: Sequence[Planes] = ()) -> list[Branch]:
+        return [Branch(lay.x(b), planes[b] if planes else None, lay.sparse(b, kind, layer, region)) for b in numbers]
+
+    def attended(*regions: str) -> list[int]:
+        """The branches whose attention is of use: not all of the regions around it are skipped."""
+        sparse = {b: [lay.sparse(b, kind, layer, r) for r in regions] for b in numbers}
+        return [b for b in numbers if not all(s is not None and s.policy.skips for s in sparse[b])]
 
     if kind == "spatial":
-        text = lay.planes(kind, layer, "cross", "cross_q", lay.text_group, lay.text_tight)
-        if not skipped("cross_q", "cross_out"):
-            text_phase(low, name, stem, lay.inputs["text"].base, low.x_stride, text.k, text.v)
-        planes = lay.planes(kind, layer, "spatial", "qkv", lay.group, lay.tight)
-        qkv_phase(low, name, stem, x, planes, mod, False, sparse["qkv"])
-        if not skipped("qkv", "out"):
-            tags = attention_tags(low, name, "attn", d.positions, d.positions, d.frames * d.heads)
+        text = [lay.planes(b, kind, layer, "cross", "cross_q", lay.text_group, lay.text_tight) for b in numbers]
+        planes = [lay.planes(b, kind, layer, "spatial", "qkv", lay.group, lay.tight) for b in numbers]
+        crossed, chosen = attended("cross_q", "cross_out"), attended("qkv", "out")
+        if crossed:
+            text_phase(low, name, stem, [(lay.text(b), text[b]) for b in crossed], low.x_stride)
+        qkv_phase(low, name, stem, branches("qkv", planes), mod, False)
+        if chosen:
+            tags = attention_tags(low, name, "attn", d.positions, d.positions, len(chosen) * d.frames * d.heads)
             tiles = low.spatial_tiles(lay.rows)
             frames = [(((0, d.positions), (f, f + 1)), [t for t in tiles if t[1][0] == f]) for f in range(d.frames)]
-            spatial_attention(low, f"{name}.attn", tags, planes, frames)
-        output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, False, sparse["out"])
-        query_phase(low, name, stem, x, text.q, sparse["cross_q"])
-        if not skipped("cross_q", "cross_out"):
-            tags = attention_tags(low, name, "cross", d.tokens, low.captions, d.heads)
-            spatial_attention(low, f"{name}.cross", tags, text, [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
-        output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", x, text, None, False, sparse["cross_out"])
-        mlp_phase(low, name, stem, x, mod, False, (lay.inputs["frames"].base, low.x_stride) if add_frames else None,
-                  sparse["mlp"])
+            spatial_attention(low, f"{name}.attn", tags, [planes[b] for b in chosen], frames)
+        output_phase(low, name, "out", f"{stem}.attn1.to_out.0", branches("out", planes), mod.gate1, False)
+        query_phase(low, name, stem, branches("cross_q", text))
+        if crossed:
+            tags = attention_tags(low, name, "cross", d.tokens, low.captions, len(crossed) * d.heads)
+            spatial_attention(low, f"{name}.cross", tags, [text[b] for b in crossed],
+                              [(((0, low.captions), (0, 1)), low.spatial_tiles(lay.text_rows))])
+        output_phase(low, name, "cross_out", f"{stem}.attn2.to_out.0", branches("cross_out", text), None, False)
+        mlp_phase(low, name, stem, branches("mlp"), mod, False,
+                  (lay.inputs["frames"].base, low.x_stride) if add_frames else None)
         return
-    planes = lay.planes(kind, layer, "temporal", "qkv", d.heads, False)
-    qkv_phase(low, name, stem, x, planes, mod, True, sparse["qkv"])
-    if not skipped("qkv", "out"):
-        tags = attention_tags(low, name, "attn", d.frames, d.frames, d.positions * d.heads)
-        temporal_attention(low, f"{name}.attn", tags, planes, low.temporal_tiles(lay.count * d.frames))
-    output_phase(low, name, "out", f"{stem}.attn1.to_out.0", x, planes, mod.gate1, True, sparse["out"])
-    mlp_phase(low, name, stem, x, mod, True, sparse=sparse["mlp"])
+    planes = [lay.planes(b, kind, layer, "temporal", "qkv", d.heads, False) for b in numbers]
+    chosen = attended("qkv", "out")
+    qkv_phase(low, name, stem, branches("qkv", planes), mod, True)
+    if chosen:
+        tags = attention_tags(low, name, "attn", d.frames, d.frames, len(chosen) * d.positions * d.heads)
+        temporal_attention(low, f"{name}.attn", tags, [planes[b] for b in chosen], low.temporal_tiles(lay.count * d.frames))
+    output_phase(low, name, "out", f"{stem}.attn1.to_out.0", branches("out", planes), mod.gate1, True)
+    mlp_phase(low, name, stem, branches("mlp"), mod, True)
 
 
 def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks: list[Block] | None = None, *,
-                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None, policies: Policies | None = None,
-                   branch: tuple[int, int] = (0, 1), cores: int | None = None, schedule: Schedule = Schedule()) -> Compiled:
+                   base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None, branches: Sequence[Policies] = ({},),
+                   cores: int | None = None, schedule: Schedule = Schedule()) -> Compiled:
     """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
     velocity, for `cores` cores (None: all that the machine has).
 
     The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there each tile lies in
-    one frame, so the addend is one row). `policies` name the regions that are sparse at this step or keep caches for one
-    that will be (compiler/sparsity.py); `branch` = (this branch of the guidance, branches): each has its own caches. HBM is
-    `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
+    one frame, so the addend is one row). `branches` are those of the guidance that the table computes, each with tokens, caption and caches of its own:
+    the policies of each name the regions that are sparse at this step or keep caches for one that will be
+    (compiler/sparsity.py). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
     """
     if captions < 1:
         raise CompileError(f"captions = {captions}: at least one caption token is needed")
@@ -281,28 +303,30 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
             raise CompileError(f"block {kind} {layer} does not exist; the model has {d.layers} layers")
     for name in host_tensors(d):
         checkpoint.get(name)  # a defect there would otherwise show only when the host prepares a run
-    low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), [k for k, _ in blocks], whole, weights, cores, schedule)
-    lay = _Layout(low, blocks, whole, policies or {}, branch)
+    low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), [k for k, _ in blocks], whole, weights, cores, schedule,
+                   len(branches))
+    lay, numbers = _Layout(low, blocks, whole, branches), range(len(branches))
     if whole:
-        patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), lay.x)
+        patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), [Branch(lay.x(b)) for b in numbers])
     for index, (kind, layer) in enumerate(blocks):
         follows = index + 1 < len(blocks) and blocks[index + 1] == ("temporal", 0)
         add_frames = (kind, layer) == ("spatial", 0) and follows and d.frames > 1
         _block(low, lay, index, kind, layer, add_frames)
     if whole:
-        final_phase(low, lay.x, lay.tensors["out"][0], lay.inputs["mod"].base + 4 * len(blocks) * 64 * low.x_units)
+        final_phase(low, [(lay.x(b), lay.tensors[of_branch("out", b)][0]) for b in numbers],
+                    lay.inputs["mod"].base + 4 * len(blocks) * 64 * low.x_units)
     low.image.close()
     assembled = Assembler(config, low.tasks, low.sets, lay.spare, low.cores, schedule.priority).assemble()
     program = low.hbm.alloc("program", assembled.code.size, "program")
     table = low.hbm.alloc("table", assembled.table.size, "program")
-    return Compiled(config, d, captions, blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
+    return Compiled(config, d, captions, len(branches), blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
                     low.image.parts, low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, low.peak)
 
 
-def cache_bytes(checkpoint: Checkpoint, config: Config, captions: int, policies: Policies, branches: int = 1) -> int:
+def cache_bytes(checkpoint: Checkpoint, config: Config, captions: int, branches: Sequence[Policies]) -> int:
     """HBM that activations and caches of the whole denoiser take, without weights and program; raises CompileError when that
     alone is more than there is. No program is compiled."""
     blocks = all_blocks(checkpoint.dims)
-    low = Lowering(checkpoint, config, captions, HbmMap(0), STEM, True)
-    _Layout(low, blocks, True, policies, (0, branches))
+    low = Lowering(checkpoint, config, captions, HbmMap(0), STEM, True, branches=len(branches))
+    _Layout(low, blocks, True, branches)
     return low.hbm.end - low.hbm.base

@@ -11,7 +11,7 @@ Times are those of compiler/cost.py: what the units take when memory answers at 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -22,6 +22,7 @@ from models.isa import Unit
 UNITS = len(Unit)
 AHEAD = 2
 PRIORITIES = 256
+LEAD = 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,17 @@ def ranks(order: Order, alone: Sequence[int]) -> list[int]:
     for task in range(len(out) - 1, -1, -1):
         for other in order.direct[task]:
             out[other] = max(out[other], alone[other] + out[task])
+    return out
+
+
+def staggered(rank: Sequence[int], phase: Sequence[int]) -> list[int]:
+    """Ranks raised by up to `LEAD` mean phases, most for the first tasks of a phase. What they enable then runs beside the phase's
+    last tasks, so that phases that transfers bound mix with those that the matrix unit bounds."""
+    size, seen, out = Counter(phase), Counter(), []
+    step = LEAD * max(rank, default=0) / max(1, len(size))
+    for r, p in zip(rank, phase):
+        out.append(r + round(step * (1 - seen[p] / size[p])))
+        seen[p] += 1
     return out
 
 

@@ -117,11 +117,11 @@ class Sparse:
 
 
 class CacheLayout:
-    """Allocates the caches of all regions that keep any."""
+    """Allocates the caches of all regions that keep any, in one branch of the guidance."""
 
-    def __init__(self, hbm: HbmMap, policies: Policies, positions: int, frames: int) -> None:
-        self.hbm, self.positions, self.frames = hbm, positions, frames
-        self.caches: dict[tuple[int, str, int, str], Caches] = {}
+    def __init__(self, hbm: HbmMap, policies: Policies, positions: int, frames: int, branch: int) -> None:
+        self.hbm, self.positions, self.frames, self.branch = hbm, positions, frames, branch
+        self.caches: dict[tuple[str, int, str], Caches] = {}
         self.tensors: dict[str, list[Tensor]] = {}
         for (kind, layer, region), policy in policies.items():
             where = f"{kind}.{layer}.{region}"
@@ -136,12 +136,11 @@ class CacheLayout:
         self.tensors[name] = [tensor]
         return tensor
 
-    def of(self, branch: int, kind: str, layer: int, region: str, policy: Policy, units: int, out_units: int) -> Caches:
-        """Caches of one region in one branch of the guidance: input rows of `units` and output rows of `out_units` units (FP16),
-        allocated at first use."""
-        key = (branch, kind, layer, region)
+    def of(self, kind: str, layer: int, region: str, policy: Policy, units: int, out_units: int) -> Caches:
+        """Caches of one region: input rows of `units` and output rows of `out_units` units (FP16), allocated at first use."""
+        key = (kind, layer, region)
         if key not in self.caches:
-            name, order = f"cache.{kind}.{layer}.{region}.{branch}", "pf" if kind == "temporal" else "fp"
+            name, order = f"cache.{kind}.{layer}.{region}.{self.branch}", "pf" if kind == "temporal" else "fp"
             size = (self.positions, self.frames)
             caches = Caches(policy)
             if policy.inputs:

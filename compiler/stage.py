@@ -28,9 +28,9 @@ class Stage(Tiling):
     """State of one compilation. A phase opens tasks; each has a program and pools of its own, those of a context's slices."""
 
     def __init__(self, checkpoint: Checkpoint, config: Config, captions: int, hbm: HbmMap, kinds: Iterable[str], whole: bool,
-                 weights: Path | None = None, cores: int | None = None, schedule: Schedule = Schedule()) -> None:
+                 weights: Path | None = None, cores: int | None = None, schedule: Schedule = Schedule(), branches: int = 1) -> None:
         self.checkpoint, self.config, self.dims, self.captions = checkpoint, config, checkpoint.dims, captions
-        self.cores, self.schedule = config.cores if cores is None else cores, schedule
+        self.cores, self.schedule, self.branches = config.cores if cores is None else cores, schedule, branches
         self.hbm = hbm
         self.image = Image(self.hbm, weights)
         self.masks: dict[bytes, int] = {}

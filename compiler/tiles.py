@@ -20,6 +20,7 @@ class Tiling:
     dims: Dims
     config: Config
     cores: int
+    branches: int
     row_step: int  # rows by which tiles grow: whole tiles of the array
     a: Pool
     v: Pool
@@ -47,7 +48,7 @@ class Tiling:
         """Rows of a tile, of `_sizes`, for which the least is lost, as a share of the time: to the start of a task; in front of an
         all-to-all dependency, where a core waits for half a tile of another; and, where only a share `density` of the rows is
         kept, to those that fill the last INT8 tile."""
-        tokens, tile = self.dims.tokens, self.config.int8_rows
+        tokens, tile = self.dims.tokens * self.branches, self.config.int8_rows
         once = START + tile / DRAIN + (0.0 if density is None else (tile - 1) / 2 / density)
 
         def lost(rows: int) -> float:

@@ -60,7 +60,7 @@ def prepare(config_name: str, blocks: str, clip: str, diffusion_time: float, dat
     compiled = compile_blocks(checkpoint, config, len(sample.caption), None if whole else pair(int(blocks)),
                               base=HBM_BASE)
     memory = compiled.memory()
-    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, embedded.time,
+    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, [embedded.caption], embedded.time,
                                  latte.temporal_positions(model.config))
     if whole:
         host_inputs.write_patches(compiled, memory, latte.patchify(model.config, sample.noised.astype(np.float32)),

@@ -1,5 +1,7 @@
 """`make sim SPARSE=1`: the blocks of a layer at one denoising step with sparse rows, on the RTL, against the same step computed densely.
 
+A step is what a sampler with classifier-free guidance evaluates: the branch of the caption and that of the null caption, in one table.
+
 A sparse step needs a past. The tokens of neighbouring steps of a sampler lie on the straight path between a real clip's
 latents and their noise. The first of `WARM` steps fills the caches, the others are sparse with the policies of the file for
 each of them, on models/core.py; so the ages of the rows differ, and the
@@ -33,48 +35,55 @@ from workloads import latte
 from workloads.functional import times as sampling_times
 
 STEPS = 50  # of the sampler whose neighbouring steps are taken
+BRANCHES = 2  # of the guidance: the caption, the null caption
 WARM = 8  # steps before the measured one
+Branches = tuple[Policies, ...]
+DENSE: Branches = ({},) * BRANCHES
 POLICY_FILE = Path(__file__).resolve().parent.parent / "workloads" / "data" / "sparsity_adaptive.json"
 
 
 @dataclass
 class Trajectory:
-    """Real tokens along the straight path from a clip to its noise, for one layer."""
+    """Real tokens along the straight path from a clip to its noise, for one layer; `captions` of the branches of the guidance."""
 
     model: latte.Model
     checkpoint: SafetensorsCheckpoint
     clean: np.ndarray
     noise: np.ndarray
-    caption: np.ndarray
+    captions: tuple[np.ndarray, ...]
     layer: int
 
     def write(self, compiled: Compiled, memory: np.ndarray, time: float) -> None:
         """Tokens and conditions at a diffusion time into a memory image."""
         latents = (np.float32(1 - time) * self.clean + np.float32(time) * self.noise).astype(np.float16)
-        embedded = latte.embed(self.model, latents, 1000 * time, self.caption)
-        x = embedded.tokens
-        for before in range(self.layer):
-            x = latte.spatial_block(self.model, before, x, embedded.adaln, embedded.caption)
-            x = latte.temporal_block(self.model, before, x, embedded.adaln)
-        host_inputs.write_conditions(compiled, self.checkpoint, memory, embedded.adaln, embedded.caption, embedded.time,
-                                     latte.temporal_positions(self.model.config))
-        host_inputs.write_tokens(compiled, memory, x)
+        embedded = [latte.embed(self.model, latents, 1000 * time, caption) for caption in self.captions]
+        host_inputs.write_conditions(compiled, self.checkpoint, memory, embedded[0].adaln, [e.caption for e in embedded],
+                                     embedded[0].time, latte.temporal_positions(self.model.config))
+        for branch, e in enumerate(embedded):
+            x = e.tokens
+            for before in range(self.layer):
+                x = latte.spatial_block(self.model, before, x, e.adaln, e.caption)
+                x = latte.temporal_block(self.model, before, x, e.adaln)
+            host_inputs.write_tokens(compiled, memory, x, branch)
 
 
-def load_policies(path: Path, layer: int, step: int, dims: Dims, shares: Mapping[str, float]) -> Policies:
-    """Policies of both blocks of a layer at one step, in the branch of the caption; `shares` of the kept rows by region that
+def load_policies(path: Path, layer: int, step: int, dims: Dims, shares: Mapping[str, float]) -> Branches:
+    """Policies of both blocks of a layer at one step, in every branch of the guidance; `shares` of the kept rows by region that
     the order of instructions may count on."""
-    every = policy_file.load(path, step, 0, dims.positions, dims.frames)
-    chosen = {key: replace(policy, density=shares.get(".".join(map(str, key)), 1.0))
-              for key, policy in every.items() if key[1] == layer}
-    if not any(policy.step or policy.window for policy in chosen.values()):
+    chosen = []
+    for branch in range(BRANCHES):
+        every = policy_file.load(path, step, branch, dims.positions, dims.frames)
+        chosen.append({key: replace(policy, density=shares.get(".".join(map(str, key)), 1.0))
+                       for key, policy in every.items() if key[1] == layer})
+    if not any(policy.step or policy.window for policies in chosen for policy in policies.values()):
         raise CompileError(f"{path}: every row of layer {layer} is computed at step {step}; choose another time or file")
-    return chosen
+    return tuple(chosen)
 
 
-def first_step(policies: Policies) -> Policies:
+def first_step(branches: Branches) -> Branches:
     """The same caches, every row computed, nothing cached yet."""
-    return {key: replace(p, window=None, span=p.tiling, thr_step=None, keep=None, coef=None, first=True) for key, p in policies.items() if p.ages}
+    return tuple({key: replace(p, window=None, span=p.tiling, thr_step=None, keep=None, coef=None, first=True)
+                  for key, p in policies.items() if p.ages} for policies in branches)
 
 
 def nearest_step(time: float) -> int:
@@ -86,15 +95,15 @@ def trajectory(data: workload.Inputs, clip: str, time: float, layer: int) -> Tra
     """The path through the noised latents of a clip at `time`."""
     clean, sample = data.latents(clip).astype(np.float32), data.sample(clip, time)
     noise = (sample.noised.astype(np.float32) - np.float32(1 - time) * clean) / np.float32(time)
-    return Trajectory(latte.load(workload.CHECKPOINT), SafetensorsCheckpoint(workload.CHECKPOINT), clean, noise, sample.caption,
-                      layer)
+    return Trajectory(latte.load(workload.CHECKPOINT), SafetensorsCheckpoint(workload.CHECKPOINT), clean, noise,
+                      (sample.caption, data.caption(None)), layer)
 
 
 def carry(source: Compiled, before: np.ndarray, target: Compiled, memory: np.ndarray) -> None:
     """Caches and planes after one step into the memory image of the next."""
     regions = {r.name: r for r in target.hbm.regions}
     for region in source.written():
-        if region.name in regions and region.name != "x":
+        if region.name in regions and region.name.split(".")[0] != "x":
             start, to = region.base - source.hbm.base, regions[region.name].base - target.hbm.base
             memory[to:to + region.size] = before[start:start + region.size]
 
@@ -107,16 +116,16 @@ class Step:
     config: configs.Config
     number: int
     time: float
-    policies: Policies
+    policies: Branches
     past: tuple[Compiled, np.ndarray] | None
 
-    def program(self, policies: Policies | None, **options: object) -> tuple[Compiled, np.ndarray]:
-        """(program of this step, its memory image); `policies` None: dense; `options` of `compile_blocks`."""
-        compiled = compile_blocks(self.way.checkpoint, self.config, len(self.way.caption), pair(self.way.layer), base=HBM_BASE,
-                                  policies=policies, **options)
+    def program(self, policies: Branches = DENSE, **options: object) -> tuple[Compiled, np.ndarray]:
+        """(program of this step, its memory image); `options` of `compile_blocks`."""
+        compiled = compile_blocks(self.way.checkpoint, self.config, len(self.way.captions[0]), pair(self.way.layer), base=HBM_BASE,
+                                  branches=policies, **options)
         memory = compiled.memory()
         self.way.write(compiled, memory, self.time)
-        if policies is not None and self.past:
+        if policies is not DENSE and self.past:
             carry(*self.past, compiled, memory)
         return compiled, memory
 
@@ -148,11 +157,11 @@ def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: work
     step = prepare_step(config, int(args.blocks), path, clip, time, data, progress)
     compiled, memory = step.program(step.policies)
     run = execute(compiled, memory, progress, pool, not args.model_only, f" of step {step.number}, sparse")
-    dense, dense_image = step.program(None)
+    dense, dense_image = step.program()
     whole = execute(dense, dense_image, progress, pool, not args.model_only, f" of step {step.number}, dense")
     cycles = [r.rtl.cycles if r.rtl else c.assembled.estimate for r, c in ((run, compiled), (whole, dense))]
     part = report.sparsity(config, compiled.ops, run.model.decisions, *cycles)
     part |= {"step": step.number, "steps": STEPS, "policies": path.name}
     out, trace = summary(compiled, run, part["shares"])
-    tokens = [host_inputs.read(c, r.memory) for r, c in ((run, compiled), (whole, dense))]
+    tokens = [[host_inputs.read(c, r.memory, branch=b) for b in range(BRANCHES)] for r, c in ((run, compiled), (whole, dense))]
     return out | {"sparsity": part, "cosine": {"tokens, to the dense step": round(cosine(*tokens), 6)}}, compiled, trace

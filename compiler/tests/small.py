@@ -73,7 +73,7 @@ def image(compiled: Compiled, checkpoint: RandomCheckpoint, model: latte.Model, 
           embedded: latte.Embedded) -> np.ndarray:
     """Memory image with every input in place."""
     memory = compiled.memory()
-    inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, embedded.time,
+    inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, [embedded.caption], embedded.time,
                             latte.temporal_positions(model.config))
     if compiled.whole:
         inputs.write_patches(compiled, memory, latte.patchify(model.config, latents),

@@ -86,7 +86,7 @@ class Runs:
 
     def compiled(self, policies: dict) -> Compiled:
         """The program of both blocks."""
-        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), policies=policies, base=self.base, schedule=self.schedule)
+        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), branches=(policies,), base=self.base, schedule=self.schedule)
 
     def step(self, number: int, policies: dict) -> tuple[np.ndarray, np.ndarray]:
         """Output tokens of one step: (program, functional forward)."""
@@ -217,7 +217,7 @@ def latte_1(inputs_of: dict[str, str | None], outputs: int) -> int:
     """Bytes of activations and caches of Latte-1 with guidance on `v80`."""
     policies = {(kind, layer, region): Policy(inputs=inputs_of.get(region), outputs=outputs)
                 for kind, regions in REGIONS.items() for region in regions for layer in range(LATTE_1.layers)}
-    return cache_bytes(RandomCheckpoint(LATTE_1), config.load("v80"), 120, policies, branches=2)
+    return cache_bytes(RandomCheckpoint(LATTE_1), config.load("v80"), 120, [policies, policies])
 
 
 def test_capacity_of_latte_1() -> None:

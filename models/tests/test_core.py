@@ -188,7 +188,7 @@ def test_block_against_diffusers(kind: str, layer: int) -> None:
     compiled = compile_blocks(checkpoint, configs.load("sim"), len(sample.caption), [(kind, layer)])
     memory = compiled.memory()
     frames = np.zeros((compiled.dims.frames, compiled.dims.hidden), np.float32)
-    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, embedded.caption, None, frames)
+    host_inputs.write_conditions(compiled, checkpoint, memory, embedded.adaln, [embedded.caption], None, frames)
     host_inputs.write_tokens(compiled, memory, x)
     result = core.run_tasks(compiled.config, memory, compiled.table.base, compiled.table_entries,
                             Windows(compiled.read_window, compiled.write_window), compiled.slices)
