@@ -96,7 +96,7 @@ def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     transfer, norm, linear = _ops(low, block, "qkv", tokens, w, d.hidden, 3 * d.hidden, "layernorm")
     tags = _select(low, block, "qkv", branches, transfer)
     units = ceil_div(w.n, 8)
-    tiles = _tiles(low, branches, temporal, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
+    tiles = _tiles(low, f"{block}.qkv", branches, temporal, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,), (mod.norm1,)) as (modulate,):
         for branch, tile in _tasks(low, f"{block}.qkv", linear, tiles):
             sparse, targets = branch.sparse, [branch.planes.q, branch.planes.k, branch.planes.v]
@@ -151,7 +151,7 @@ def query_phase(low: Lowering, block: str, prefix: str, branches: Branches) -> N
     transfer, quant, linear = _ops(low, block, "cross_q", tokens, w, d.hidden, d.hidden, "quant")
     tags = _select(low, block, "cross_q", branches, transfer)
     units = ceil_div(w.n, 8)
-    tiles = _tiles(low, branches, False, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
+    tiles = _tiles(low, f"{block}.cross_q", branches, False, (w,), lambda sparse: _room(sparse, low.x_units, units, 0), w.groups)
     with low.phase((w,)):
         for branch, tile in _tasks(low, f"{block}.cross_q", linear, tiles):
             sparse, q = branch.sparse, branch.planes.q
@@ -184,7 +184,8 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
     add = _special(low, block, f"{name}.residual", tokens, d.hidden)
     tags = _select(low, block, name, branches, transfer)
     wide = d.heads * hu
-    tiles = _tiles(low, branches, temporal, (w,), lambda sparse: _room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
+    tiles = _tiles(low, f"{block}.{name}", branches, temporal, (w,),
+                   lambda sparse: _room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
 
     def project(m: int, tile: Part, planes: Planes, sparse: Sparse | None) -> Block:
         ob = low.v.alloc(m * wide)
@@ -229,8 +230,8 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     add = _special(low, block, "fc2.residual", tokens, d.hidden)
     tags = _select(low, block, "mlp", branches, transfer)
     units = ceil_div(w1.n, 8)
-    tiles = _tiles(low, branches, temporal, (w1, w2), lambda sparse: _room(sparse, low.x_units, units, low.x_units),
-                   max(w1.groups, w2.groups))
+    tiles = _tiles(low, f"{block}.mlp", branches, temporal, (w1, w2),
+                   lambda sparse: _room(sparse, low.x_units, units, low.x_units), max(w1.groups, w2.groups))
 
     def compute(m: int, tile: Part, xb: Block, sparse: Sparse | None, modulate: Vector) -> Block:
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
@@ -378,12 +379,12 @@ def _room(sparse: Sparse | None, x: int, computed: int, out: int) -> int:
     return 1 + x + max(inputs * x, computed * (1 + (windows and not out)), outputs * out)
 
 
-def _tiles(low: Lowering, branches: Branches, temporal: bool, weights: tuple[Weight, ...], room: Callable[[Sparse | None], int],
+def _tiles(low: Lowering, region: str, branches: Branches, temporal: bool, weights: tuple[Weight, ...], room: Callable[[Sparse | None], int],
            groups: int) -> list[tuple[Branch, Part]]:
-    """The tiles of all branches. A row takes `room` units of vbuf and `groups` of abuf. Tiles of a sparse region hold whole windows
+    """The tiles of all branches of a region. A row takes `room` units of vbuf and `groups` of abuf. Tiles of a sparse region hold whole windows
     and, if they are spatial, whole frames."""
     out = []
-    for branch in branches:
+    for number, branch in enumerate(branches):
         sparse = branch.sparse
         rows = _tile_rows(low, _most(low, *weights, sparse=sparse), sparse, room(sparse), groups)
         if sparse is None:
@@ -391,5 +392,6 @@ def _tiles(low: Lowering, branches: Branches, temporal: bool, weights: tuple[Wei
         else:
             h, w, t = sparse.policy.tiling or (1, 1, 1)
             tiles = low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)
+            low.sparse_rows[number, region] = [_rows(tile) for tile in tiles]
         out += [(branch, tile) for tile in tiles]
     return out

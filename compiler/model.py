@@ -35,7 +35,8 @@ STEM = {"spatial": "transformer_blocks", "temporal": "temporal_transformer_block
 @dataclass
 class Compiled:
     """A table of tasks with its memory map; addresses are HBM byte addresses from `hbm.base`. `program` holds the programs of
-    the tasks, `table` the task table; `cores` may run them."""
+    the tasks, `table` the task table; `cores` may run them. `sparse_rows` are the rows of the tiles of each sparse region in the
+    order of its tokens, by (branch, region)."""
 
     config: Config
     dims: Dims
@@ -56,6 +57,7 @@ class Compiled:
     inputs: dict[str, Region]
     x_stride: int
     patch_stride: int
+    sparse_rows: dict[tuple[int, str], list[int]]
     peak: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -320,7 +322,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     program = low.hbm.alloc("program", assembled.code.size, "program")
     table = low.hbm.alloc("table", assembled.table.size, "program")
     return Compiled(config, d, captions, len(branches), blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
-                    low.image.parts, low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, low.peak)
+                    low.image.parts, low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, low.sparse_rows, low.peak)
 
 
 def cache_bytes(checkpoint: Checkpoint, config: Config, captions: int, branches: Sequence[Policies]) -> int:

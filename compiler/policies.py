@@ -36,7 +36,7 @@ def _policy(entry: Entry, caches: Mapping[str, object], first: bool, size: tuple
     if "window" in source and not (first and caches["outputs"]):
         values |= {"window": tuple(entry["window"]), "offset": tuple(entry.get("ref", (0, 0, 0))), "thr_window": float(entry["thr"])}
     if source.startswith("step") and not first:
-        values |= {"thr_step": float(entry["thr"]), "max_age": int(entry["max_age"]) - 1}
+        values |= {"thr_step": float(entry["thr"]), "max_age": int(entry["max_age"]) - 1, "fill": True}
     if source == "mask" and not first:
         kept = {"all": True, "none": False}.get(str(entry["keep"]))
         if kept is None:

@@ -79,7 +79,8 @@ class Selection:
             cached = low.load_rows(self.tags.transfer, caches.x, self.tile, self.by_frame)
             reads.append((cached, None))
             fields |= {"step": 1, "thr_step": bits(policy.thr_step ** 2), "max_age": policy.max_age, "c_base": cached.base,
-                       "c_step": caches.x.units, "c_int8": int(policy.inputs == "int8")}
+                       "c_step": caches.x.units, "c_int8": int(policy.inputs == "int8"),
+                       "fill": low.config.int8_rows if policy.fill else 0}
         if policy.keep is not None:
             mask = self._mask()
             reads.append((mask, None))

@@ -35,6 +35,7 @@ class Policy:
     * `inputs`: cached input rows, `outputs`: how many cached output rows (ignored by qkv and cross_q), `ages`: whether the
       ages of the rows are kept. `first`: the caches hold nothing yet.
     * `span`: the largest window of the region over the run, if this step's is smaller or none.
+    * `fill`: rows are kept beyond the threshold until the last INT8 tile of the array is full (without window).
     * `density`: expected share of kept rows, for the order of instructions alone.
     """
 
@@ -49,6 +50,7 @@ class Policy:
     outputs: int = 0
     first: bool = False
     span: tuple[int, int, int] | None = None
+    fill: bool = False
     density: float = 1.0
 
     @property

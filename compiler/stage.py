@@ -34,6 +34,7 @@ class Stage(Tiling):
         self.hbm = hbm
         self.image = Image(self.hbm, weights)
         self.masks: dict[bytes, int] = {}
+        self.sparse_rows: dict[tuple[int, str], list[int]] = {}  # of the tiles of a sparse region, by branch
         self.ops: list[Op] = []
         self.tasks: list[Task] = []
         self.sets: list[WeightSet] = []

@@ -307,6 +307,8 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
         ("write_base", 16, "mbuf: entry i of the rows that are not recovered by their own cached row: row, slot"),
         ("count_kept", 4, "count register that takes the number of kept rows; 0: none"),
         ("count_written", 4, "count register that takes the number of entries at write_base; 0: none"),
+        ("fill", 8, "with step and no window: where the kept rows do not fill a multiple of it, the last rows are kept until they "
+                    "do; 0: never"),
     ),
     Opcode.RU: _fields(
         ("op", 1, "RuOp: GATHER: row i of the result is row `row` of y; RECOVER: row `slot` of y, or, with step, row i of c1"),

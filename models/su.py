@@ -183,13 +183,13 @@ def decide(
     x: np.ndarray | None, *, cached: np.ndarray | None = None, norm: np.ndarray | None = None,
     age: np.ndarray | None = None, grid: tuple[int, int] = (1, 1), window: tuple[int, int, int] | None = None,
     offset: tuple[int, int, int] = (0, 0, 0),
-    thr_window: float = 1.0, thr_step: float = 1.0, max_age: int = MAX_AGE, mask: np.ndarray | None = None,
+    thr_window: float = 1.0, thr_step: float = 1.0, max_age: int = MAX_AGE, mask: np.ndarray | None = None, fill: int = 0,
 ) -> Decision:
     """Which rows of x, float16[rows, cols], are computed.
 
     cached: float16 (then `norm` are the squared norms of these rows) or int8 [rows, cols]; with it rows may be dropped
     as `step`; age: their ages. window and offset: sizes and reference of windows. thr_*: squared cosines. mask:
-    bool[rows], true keeps; then x is not looked at.
+    bool[rows], true keeps; then x is not looked at. fill: rows of a tile of the array, which the kept rows fill (`filled`).
     """
     rows = len(x) if mask is None else len(mask)
     place = np.full(rows, -1) if window is None else references(rows, grid, window, offset)
@@ -207,6 +207,8 @@ def decide(
         if cached is not None:
             known = norm if sums.step_norm is None else sums.step_norm
             step = (older <= max_age) & similar(sums.step_dot, fresh, known, np.float32(thr_step))
+            if window is None and fill:
+                step = filled(step, fill)
         if window is not None:
             at = np.maximum(place, 0)
             recovered = (place >= 0) & other & ~step & ~step[at]
@@ -216,6 +218,14 @@ def decide(
     slot = np.where(step, 0, slots[np.where(recovered, place, np.arange(rows))])
     old = np.zeros(rows, np.float32) if norm is None else np.asarray(norm, np.float32)
     return Decision(kept, step, recovered, place, slot, np.where(step, older, 0), np.where(step, old, fresh))
+
+
+def filled(step: np.ndarray, fill: int) -> np.ndarray:
+    """`step`, bool[rows], without the last rows that the kept ones before them need to fill a multiple of `fill`: the array
+    would spend the cycles anyway."""
+    filled = (np.cumsum(~step) - ~step) % fill  # rows of the open tile in front of each row
+    needed = (filled > 0) & (np.arange(len(step), 0, -1) <= fill - filled)
+    return step & ~np.maximum.accumulate(needed)
 
 
 def _rows(vbuf: np.ndarray, base: int, step: int, rows: int, cols: int, dtype: type) -> np.ndarray:
@@ -243,7 +253,7 @@ def decision(f: Mapping[str, int], vbuf: np.ndarray) -> Decision:
     thresholds = np.array([f["thr_window"], f["thr_step"]], np.uint32).view(np.float32)
     return decide(x, cached=cached, norm=norm, age=age, grid=(f["n1"], f["n2"]), window=window,
                   offset=(f["o0"], f["o1"], f["o2"]), thr_window=thresholds[0], thr_step=thresholds[1],
-                  max_age=f["max_age"], mask=mask)
+                  max_age=f["max_age"], mask=mask, fill=f["fill"])
 
 
 def entry(**values: np.ndarray | int) -> np.ndarray:

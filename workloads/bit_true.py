@@ -7,7 +7,8 @@ holds the two together. Rows of a spatial block are (frame, position), of a temp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -57,10 +58,12 @@ class Report:
 
 
 class BitTrue:
-    """The blocks of a checkpoint; `states` are the caches of a run, by (kind, layer, region)."""
+    """The blocks of a checkpoint; `states` are the caches of a run, by (kind, layer, region). Policies that fill the array's tiles
+    decide by tiles: `fill` are the rows of a tile of the array, `tiles` the rows of the tiles of a region by its name."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, fill: int = 0, tiles: Mapping[str, Sequence[int]] | None = None) -> None:
         self.checkpoint, self.dims = checkpoint, checkpoint.dims
+        self.fill, self.tiles = fill, tiles or {}
         self.linears: dict[tuple[str, ...], Linear] = {}
         self.states: dict[tuple[str, int, str], State] = {}
         self.report = Report()
@@ -135,7 +138,7 @@ class BitTrue:
         if policy is None or not policy.active:
             return compute(x)
         state = self.states.setdefault(key, State())
-        choice = self._decide(key[0], policy, state, x)
+        choice = self._by_tiles(key, policy, state, x) if policy.fill and policy.thr_step is not None else self._decide(key[0], policy, state, x)
         self.report.rows.append((".".join(map(str, key)), int(choice.kept.sum()), len(x)))
         computed = compute(x[choice.kept])
         written = ~choice.step  # rows whose output is new: their own or their reference's
@@ -150,6 +153,17 @@ class BitTrue:
                 y[s] = ru.extrapolate(state.y1[s], state.y2[s], np.float32(policy.coef), choice.age[s])
         self._refresh(policy, state, x, y, written, choice, in_place)
         return y
+
+    def _by_tiles(self, key: tuple[str, int, str], policy: Policy, state: State, x: Array) -> su.Decision:
+        """Tile by tile of a region without windows."""
+        parts, start, kept = [], 0, 0
+        for rows in self.tiles[".".join(map(str, key))]:
+            part = slice(start, start + rows)
+            d = su.decide(x[part], cached=state.x[part], norm=state.norm[part], age=state.age[part],
+                          thr_step=np.float32(policy.thr_step ** 2), max_age=policy.max_age, fill=self.fill)
+            parts.append(replace(d, slot=np.where(d.step, 0, d.slot + kept)))
+            start, kept = start + rows, kept + int(d.kept.sum())
+        return su.Decision(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(su.Decision)))
 
     def _decide(self, kind: str, policy: Policy, state: State, x: Array):
         d = self.dims

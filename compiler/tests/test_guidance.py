@@ -28,7 +28,7 @@ class Guided:
     def __init__(self, seed: int = 0) -> None:
         self.checkpoint = RandomCheckpoint(small.dims(**D))
         self.model = small.oracle(self.checkpoint)
-        self.functional = [BitTrue(self.checkpoint) for _ in range(2)]
+        self.functional = [BitTrue(self.checkpoint, MACHINE.int8_rows) for _ in range(2)]
         self.rng = np.random.default_rng(seed)
         self.latents, caption, _ = small.random_inputs(self.model, CAPTIONS, seed)
         self.captions = [caption, np.zeros_like(caption)]
@@ -40,6 +40,8 @@ class Guided:
         self.latents = (self.latents + move).astype(np.float32)
         embedded = [latte.embed(self.model, self.latents, 400.0 - 10 * number, caption) for caption in self.captions]
         self.program = compiled = compile_blocks(self.checkpoint, MACHINE, CAPTIONS, pair(0), branches=policies)
+        for number, functional in enumerate(self.functional):
+            functional.tiles = {region: rows for (branch, region), rows in compiled.sparse_rows.items() if branch == number}
         self.image = self.placed(compiled, embedded)
         result = small.run(compiled, self.image)
         self.memory, self.decisions = result.memory, result.decisions
@@ -75,7 +77,7 @@ def equal(got: list[np.ndarray], expected: list[np.ndarray]) -> bool:
     return all(np.array_equal(a.view(np.uint16), b.view(np.uint16)) for a, b in zip(got, expected))
 
 
-@pytest.mark.parametrize("cases", [("step", "extrapolate"), ("int8", "both"), ("window", "mask_none"), ("mask", "step")])
+@pytest.mark.parametrize("cases", [("step", "extrapolate"), ("int8", "both"), ("window", "mask_none"), ("mask", "step"), ("fill", "fill_int8")])
 def test_branches_equal_their_functional_forwards(cases: tuple[str, str]) -> None:
     """First a step that fills the caches, then sparse ones with different policies in the branches."""
     policies = CASES[cases[0]], CASES[cases[1]]

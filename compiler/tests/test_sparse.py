@@ -55,6 +55,8 @@ CASES = {
     "window_reference": {k: replace(p, offset=(1, 1, 0) if k[0] == "spatial" else (0, 0, 2)) for k, p in windowed(thr_window=0.3).items()},
     "both": windowed(thr_window=0.6, thr_step=0.96, inputs="fp16", outputs=2, coef=1.0),
     "both_int8": windowed(thr_window=0.6, thr_step=0.96, inputs="int8", outputs=1),
+    "fill": every(thr_step=0.97, inputs="fp16", outputs=2, coef=0.5, fill=True),
+    "fill_int8": every(thr_step=0.9, inputs="int8", outputs=1, fill=True),
     "mask": every(keep=keep(1, 0.4), outputs=2, coef=0.5),
     "mask_none": every(keep=keep(1, 0.0), outputs=1),
     "mask_window": windowed(keep=keep(2, 0.5)),
@@ -72,7 +74,7 @@ class Runs:
         self.machine, self.policies = config.load(machine), policies
         if cores:
             self.machine = replace(self.machine, cores=cores)
-        self.functional = BitTrue(self.checkpoint)
+        self.functional = BitTrue(self.checkpoint, self.machine.int8_rows)
         self.rng = np.random.default_rng(seed)
         self.memory: np.ndarray | None = None
         self.latents, self.caption, _ = small.random_inputs(self.model, 5, seed)
@@ -91,6 +93,7 @@ class Runs:
     def step(self, number: int, policies: dict) -> tuple[np.ndarray, np.ndarray]:
         """Output tokens of one step: (program, functional forward)."""
         compiled, embedded = self.compiled(policies), self.inputs(number)
+        self.functional.tiles = {region: rows for (_, region), rows in compiled.sparse_rows.items()}
         memory = small.image(compiled, self.checkpoint, self.model, self.latents, embedded)
         if self.memory is not None:  # what was written before, caches and planes, stays
             low, high = (a - compiled.hbm.base for a in compiled.write_window)

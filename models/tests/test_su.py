@@ -151,6 +151,11 @@ def _decide(
         known = norm_of(c[r]) if f["c_int8"] else norm[r]
         steps.append(bool(f["step"] and good[r] and min(int(age[r]) + 1, 15) <= f["max_age"] and fits(c[r])
                           and _alike(np.float32(float(_sum(x[r], c[r]))), norm_of(x[r]), known, thresholds[1])))
+    if f["fill"] and not f["window"]:
+        open_rows = 0  # of the array's last tile
+        for r in range(rows):
+            steps[r] = steps[r] and not (open_rows and open_rows + rows - r <= f["fill"])
+            open_rows = (open_rows + (not steps[r])) % f["fill"]
     out = []
     for r in range(rows):
         at = refs[r]
@@ -171,7 +176,7 @@ def test_results(seed: int) -> None:
     f["step"] = int(f["meta"] and not mask_mode and rng.random() < 0.7)
     rows, cols = int(rng.integers(1, 40)), int(rng.integers(1, 70))
     f |= {"rows": rows, "cols": cols, "n1": int(rng.integers(1, 5)), "n2": int(rng.integers(1, 6))}
-    f["max_age"] = int(rng.integers(0, 16))
+    f["max_age"], f["fill"] = int(rng.integers(0, 16)), int(rng.choice([0, 1, 4, 8, 30]))
     for k in "012":
         f[f"w{k}"] = int(rng.integers(1, 9))
         f[f"o{k}"] = int(rng.integers(0, f[f"w{k}"]))
@@ -254,3 +259,20 @@ def test_cycles_grow_with_what_is_read() -> None:
     assert su.reads(f | {"step": 1}) == 160 and su.reads(f | {"step": 1, "c_int8": 1}) == 240
     assert su.ideal_cycles(f | {"step": 1, "meta": 1}) == 160 + 4 + 32
     assert su.reads(f | {"mask": 1}) == 0 and su.ideal_cycles(f | {"mask": 1}) == 40 + 32
+
+
+@pytest.mark.parametrize("fill", [1, 2, 4, 12, 64, 255])
+def test_filling_costs_no_tile(fill: int) -> None:
+    """Rows are only added, at the end, and never beyond the tile of the array that the kept ones need anyway; then it is full, or the
+    rows are at their end."""
+    rng = np.random.default_rng(fill)
+    added = 0
+    for rows in (1, 3, 64, 200, 1024):
+        for share in (0.0, 0.1, 0.5, 0.97, 1.0):
+            step = rng.random(rows) < share
+            out = su.filled(step, fill)
+            before, after = int((~step).sum()), int((~out).sum())
+            assert not (out & ~step).any() and -(-before // fill) == -(-after // fill)
+            assert after % fill == 0 or not out[-1], "the last tile is open: the rows have ended in it"
+            added += after - before
+    assert (added > 0) == (fill > 1)

@@ -19,7 +19,7 @@ package fvgm_isa_pkg;
   localparam int unsigned TransferW = 199;
   localparam int unsigned GemmW = 281;
   localparam int unsigned SfuW = 277;
-  localparam int unsigned SuW = 326;
+  localparam int unsigned SuW = 334;
   localparam int unsigned RuW = 242;
 
   typedef enum logic [7:0] {
@@ -180,7 +180,8 @@ package fvgm_isa_pkg;
   } sfu_t;
 
   typedef struct packed {
-    logic [57:0] reserved;
+    logic [49:0] reserved;
+    logic [7:0] fill;
     logic [3:0] count_written;
     logic [3:0] count_kept;
     logic [15:0] write_base;

@@ -5,6 +5,7 @@
 //   0  thr_step * norm     1  thr_window * norm   2  window^2   3  step^2   4  (0) * cached norm
 // and is decided three cycles later, while the next one begins. row_done_o: the row's sums are
 // taken; record_*: its record.
+// With fill, the kept rows count modulo it; the last rows stay as soon as all of them are needed.
 // Latency 8 cycles. Throughput: a row per 5 cycles. Errors: none.
 module fvgm_su_decide
   import fvgm_isa_pkg::*;
@@ -186,13 +187,25 @@ module fvgm_su_decide
     if (tail_q[1]) step_square_q <= mul_y_i[30:0];
   end
 
+  // Rows that are kept to fill a tile of the array. The counts change at most every five cycles.
+  logic [7:0] filled_q;  // kept rows modulo fill
+  logic stays_q;
+
+  always_ff @(posedge clk_i) begin
+    stays_q <= filled_q != '0 && !cmd_i.window[0] &&
+               rows_i - written_q <= 11'(cmd_i.fill - filled_q);
+    if (start_i || cmd_i.fill == '0) filled_q <= '0;
+    else if (tail_q[2] && !by_step)
+      filled_q <= (filled_q + 8'd1 == cmd_i.fill) ? '0 : filled_q + 8'd1;
+  end
+
   // Decision.
   logic similar, by_mask, by_step, old_stays;
   logic [3:0] age;
 
   assign similar = tail_row_q.step_positive && exceeds(step_square_q, mul_y_i);
   assign by_mask = cmd_i.mask[0] && !tail_row_q.keep;
-  assign by_step = cmd_i.step[0] && age <= cmd_i.max_age && similar;
+  assign by_step = cmd_i.step[0] && age <= cmd_i.max_age && similar && !stays_q;
   assign old_stays = by_step || (by_mask && !cmd_i.window[0]);
 
   always_comb begin
@@ -202,8 +215,8 @@ module fvgm_su_decide
 
   // The rest of the command and of meta is for others.
   logic unused;
-  assign unused = ^{cmd_i[$bits(su_t)-1:230], cmd_i[161:5], cmd_i[3], meta_i[127:104],
-                    meta_i[63:40]};
+  assign unused = ^{cmd_i[$bits(su_t)-1:334], cmd_i[325:230], cmd_i[161:5], cmd_i[3],
+                    meta_i[127:104], meta_i[63:40]};
 
   assign all_done_o = written_q == rows_i;
   assign record_valid_o = tail_q[2];

@@ -35,6 +35,7 @@ BORDERS = ("fit", "clipped", "ragged")
 SPECIALS = ("normal", "subnormal", "huge", "equal", "zero", "nonfinite", "wide", "any_bits")
 COLUMNS = ("chunks", "units", "odd")
 EDGES = ("no", "window_just", "window_not", "step_just", "step_not")
+FILLS = ("none", "unused", "full", "open")  # kept rows against whole tiles of the array
 AGES = ("young", "at_limit", "over", "oldest")
 PRESSURES = {"none": (0, 0, 0), "port0": (128, 0, 0), "port1": (0, 128, 0), "write": (0, 0, 200), "all": (90, 90, 180)}
 
@@ -55,6 +56,15 @@ class Scene:
     pressure: str
     vbuf: np.ndarray
     commands: list[Command] = field(default_factory=list)
+
+
+def filled(f: dict[str, int], d: su.Decision) -> str:
+    """Class of FILLS of a decided command."""
+    if f["fill"] < 2:
+        return "none"
+    if not f["step"] or f["window"]:
+        return "unused"
+    return "full" if d.kept.any() and d.kept.sum() % f["fill"] == 0 else "open"
 
 
 def raw(x: float) -> int:
@@ -154,6 +164,7 @@ class Builder:
         n1, n2 = grid or (n1, n2)
         f |= {"rows": rows, "cols": cols, "n1": n1, "n2": n2, "max_age": int(rng.integers(1, 15))}
         f |= dict(zip(("w0", "w1", "w2", "o0", "o1", "o2"), window + offset, strict=True))
+        f |= {"fill": int(rng.choice([0, 1, 2, 4, 8, 64, 128, rng.integers(1, 256)]))}
         f |= {"count_kept": int(rng.integers(0, 16)), "count_written": int(rng.integers(0, 16))}
         f |= {name: int(rng.integers(0, 60000)) for name in ("list_base", "map_base", "write_base")}
         place = su.references(rows, (n1, n2), window, offset)

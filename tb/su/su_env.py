@@ -24,7 +24,7 @@ from models.isa import Opcode, encode
 from tb.common.coverage import Coverage
 from tb.common.sink import Sink
 from tb.su.stimulus import (
-    AGES, BORDERS, COLUMNS, DENSITIES, EDGES, PATTERNS, PRESSURES, SOURCES, SPECIALS, WINDOWS, Command, Scene,
+    AGES, BORDERS, COLUMNS, DENSITIES, EDGES, FILLS, PATTERNS, PRESSURES, SOURCES, SPECIALS, WINDOWS, Command, Scene, filled,
 )
 
 LOG_WORDS = 4096
@@ -248,6 +248,7 @@ class SuCoverage(uvm_subscriber):
         cov.point("cp_kind", ("kept", "step", "window", "no_reference"), goal=50)
         cov.point("cp_rows", ("one", "odd", "even", "most"))
         cov.point("cp_tile", ("all kept", "none kept", "mixed"))
+        cov.point("cp_fill", FILLS, goal=2)
         cov.point("cp_back_to_back", (True, False))
 
     def write(self, tt: tuple[Command, su.Decision]) -> None:
@@ -265,6 +266,7 @@ class SuCoverage(uvm_subscriber):
         rows = f["rows"]
         cov.sample("cp_rows", "one" if rows == 1 else "most" if rows == 1024 else "odd" if rows % 2 else "even")
         cov.sample("cp_tile", "all kept" if d.kept.all() else "mixed" if d.kept.any() else "none kept")
+        cov.sample("cp_fill", filled(f, d))
         cov.sample("cp_back_to_back", not command.idles)
 
     def check_phase(self) -> None:
