@@ -25,7 +25,8 @@ Pair = tuple[Policies, Policies]
 class Guided:
     """Steps of a small model in two branches: on the compiled table, and on two functional forwards."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, base: int = 0) -> None:
+        self.base = base
         self.checkpoint = RandomCheckpoint(small.dims(**D))
         self.model = small.oracle(self.checkpoint)
         self.functional = [BitTrue(self.checkpoint, MACHINE.int8_rows) for _ in range(2)]
@@ -39,7 +40,7 @@ class Guided:
         move = self.rng.standard_normal(self.latents.shape) * self.rng.choice([0.02, 0.3], size=(*self.latents.shape[:1], 1, 1, 1))
         self.latents = (self.latents + move).astype(np.float32)
         embedded = [latte.embed(self.model, self.latents, 400.0 - 10 * number, caption) for caption in self.captions]
-        self.program = compiled = compile_blocks(self.checkpoint, MACHINE, CAPTIONS, pair(0), branches=policies)
+        self.program = compiled = compile_blocks(self.checkpoint, MACHINE, CAPTIONS, pair(0), branches=policies, base=self.base)
         for number, functional in enumerate(self.functional):
             functional.tiles = {region: rows for (branch, region), rows in compiled.sparse_rows.items() if branch == number}
         self.image = self.placed(compiled, embedded)

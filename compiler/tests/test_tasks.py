@@ -18,6 +18,7 @@ from compiler.check import TableError, check_table
 from compiler.checkpoint import RandomCheckpoint
 from compiler.errors import CompileError
 from compiler.model import Compiled, compile_blocks, pair
+from compiler.plan import LEAD, staggered
 from compiler.slicing import ALL_AREAS, Areas, Demand, Ring, divide
 from compiler.tasks import Before, Order
 from compiler.tests import small
@@ -262,3 +263,14 @@ def test_tensors_are_those_of_one_linear_program(case: str, cores: int) -> None:
     latents, _, embedded = small.random_inputs(model, int(captions), 5)
     memory = small.image(program, checkpoint, model, latents, embedded)
     assert small.hashes(program, small.run(program, memory, seed=cores).memory) == small.GOLDEN[case]
+
+
+def test_the_front_of_a_phase_runs_ahead() -> None:
+    """Ranks rise most for the first task of a phase and not at all behind its last; one phase overtakes part of the one before."""
+    phase = [0] * 4 + [1] * 4
+    rank = [200] * 4 + [100] * 4
+    out = staggered(rank, phase)
+    assert out[:4] == sorted(out[:4], reverse=True) and out[0] - rank[0] == LEAD * max(rank) // 2
+    assert out[3] > rank[3] and out[4] - rank[4] == out[0] - rank[0]
+    assert out[4] > out[3] - LEAD * max(rank) // 8 * 2, "the first of the next phase stands beside the last of this one"
+    assert staggered([], []) == []

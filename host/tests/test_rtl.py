@@ -12,8 +12,8 @@ import pytest
 
 from compiler import inputs
 from compiler.checkpoint import RandomCheckpoint
-from compiler.model import compile_blocks
-from compiler.tests import small, test_sparse
+from compiler.model import Compiled, compile_blocks
+from compiler.tests import small, test_guidance, test_sparse
 from host import report, sim
 from models import config as configs
 from tb.top.harness import Knobs, simulate_tasks
@@ -51,19 +51,32 @@ def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
     assert cycles[kinds].sum() == CORES * result.cycles
 
 
-@pytest.mark.parametrize("case", ["both_int8", "extrapolate", "mask", "mask_none"])
+def run_step(compiled: Compiled, image: np.ndarray, memory: np.ndarray, decisions: list[tuple[int, int, int]]) -> None:
+    """A step on the RTL: the memory and the decisions of the model."""
+    result = simulate_tasks(compiled.config, image, compiled.table.base, compiled.table_entries, compiled.read_window,
+                            compiled.write_window, compiled.slices, cores=CORES,
+                            knobs=Knobs(latency=20, jitter=60, stall=40, reorder=1), origin=compiled.hbm.base, fast=False)
+    assert not result.error
+    words, wrong = sim.compare(compiled, memory, result.memory)
+    assert words > 1000 and not wrong
+    counted = [sum(core[name] for core in result.counters["cores"]) for name in ("su_rows", "su_kept")]
+    assert counted == [sum(rows for _, rows, _ in decisions), sum(kept for _, _, kept in decisions)]
+
+
+@pytest.mark.parametrize("case", ["both_int8", "extrapolate", "fill", "mask", "mask_none"])
 def test_sparse_step_on_the_rtl(case: str) -> None:
     """A step with sparse rows behind one that filled the caches: tokens, caches, ages, every word."""
     policies = test_sparse.CASES[case]
     runs = test_sparse.Runs("tiny", policies, base=sim.HBM_BASE)
     runs.step(0, test_sparse.first(policies))
     runs.step(1, policies)
-    compiled = runs.program
-    result = simulate_tasks(runs.machine, runs.image, compiled.table.base, compiled.table_entries, compiled.read_window,
-                            compiled.write_window, compiled.slices, cores=CORES,
-                            knobs=Knobs(latency=20, jitter=60, stall=40, reorder=1), origin=compiled.hbm.base, fast=False)
-    assert not result.error
-    words, wrong = sim.compare(compiled, runs.memory, result.memory)
-    assert words > 1000 and not wrong
-    counted = [sum(core[name] for core in result.counters["cores"]) for name in ("su_rows", "su_kept")]
-    assert counted == [sum(rows for _, rows, _ in runs.decisions), sum(kept for _, _, kept in runs.decisions)]
+    run_step(runs.program, runs.image, runs.memory, runs.decisions)
+
+
+def test_guided_step_on_the_rtl() -> None:
+    """Both branches of the guidance, with different policies, in one table."""
+    policies = test_sparse.CASES["fill"], test_sparse.CASES["both"]
+    runs = test_guidance.Guided(base=sim.HBM_BASE)
+    runs.step(0, tuple(test_sparse.first(p) for p in policies))
+    runs.step(1, policies)
+    run_step(runs.program, runs.image, runs.memory, runs.decisions)
