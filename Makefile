@@ -62,7 +62,7 @@ synth: setup ## yosys resource estimate, per block
 exhaustive: setup ## all 2^32 pairs of FP16 and the INT8 proof through the DSP-E, resumable (PARTS="int8 significand fp16 neighbours")
 	@$(PY) -m tb.dspe.exhaustive $(if $(PARTS),--parts $(PARTS))
 
-formal: setup ## proofs by induction: lanes, accumulate-restart, passes of the DSP-E
+formal: setup ## proofs by induction: DSP-E, task queue, dependencies in the scheduler
 	@$(PY) -m tb.formal.formal
 
 waves: setup ## waveforms of one block's environment: make waves BLOCK=mpu

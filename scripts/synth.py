@@ -89,7 +89,7 @@ BLOCKS = (
     Block("fvgm_sfu", (*_FP, "fvgm_fp16_to_fp32", "fvgm_sfu_lane", "fvgm_sfu_issue")),
     Block("fvgm_su", ("fvgm_fp32_mul",)), Block("fvgm_ru", (*_FP, "fvgm_fp16_to_fp32")), Block("fvgm_mbuf"),
     Block("fvgm_dma_load"), Block("fvgm_dma_store"),
-    Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_csr"),
+    Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_taskq"), Block("fvgm_csr"),
 )
 BY_NAME = {b.name: b for b in BLOCKS}
 

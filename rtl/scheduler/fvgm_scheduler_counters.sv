@@ -14,10 +14,12 @@ module fvgm_scheduler_counters (
   import fvgm_scheduler_pkg::*;
 
   counters_t count_d, count_q;
+  logic carry_q;  // the low half of cycles is all ones
 
   always_comb begin
     count_d = count_q;
-    count_d.cycles = count_q.cycles + 64'd1;
+    count_d.cycles[31:0] = count_q.cycles[31:0] + 32'd1;
+    count_d.cycles[63:32] = count_q.cycles[63:32] + 32'(carry_q);
     count_d.read_beats = count_q.read_beats + 32'(events_i.read_beat);
     count_d.write_beats = count_q.write_beats + 32'(events_i.write_beat);
     count_d.fetch_beats = count_q.fetch_beats + 32'(events_i.fetch_beat);
@@ -41,9 +43,13 @@ module fvgm_scheduler_counters (
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) count_q <= '0;
-    else if (clear_i) count_q <= '0;
-    else if (enable_i) count_q <= count_d;
+    if (!rst_ni || clear_i) begin
+      count_q <= '0;
+      carry_q <= 1'b0;
+    end else if (enable_i) begin
+      count_q <= count_d;
+      carry_q <= count_q.cycles[31:0] == 32'hFFFF_FFFE;
+    end
   end
 
   assign counters_o = count_q;

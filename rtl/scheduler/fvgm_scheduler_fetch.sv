@@ -152,8 +152,9 @@ module fvgm_scheduler_fetch #(
   assign load = see_valid && (see_room || see_low[256] || see_high[256]) && !instr_valid_q;
   assign taken = instr_valid_q && instr_ready_i;
 
-  // what happens to each context in this cycle: instructions asked for, one received, one offered
-  logic [Contexts-1:0][BurstW-1:0] asked;
+  // what happens to each context in this cycle: instructions asked for, one received, one offered;
+  // the long sums follow one cycle later, while the address is offered and nothing else is asked for
+  logic [Contexts-1:0][BurstW-1:0] asked, asked_q;
   logic [Contexts-1:0] came, loaded;
   always_comb begin
     for (int unsigned c = 0; c < Contexts; c++) begin
@@ -174,6 +175,7 @@ module fvgm_scheduler_fetch #(
       half_q <= 1'b0;
       instr_valid_q <= 1'b0;
       ask_q <= '0;
+      asked_q <= '0;
       left_q <= '0;
       pending_q <= '0;
       live_q <= '0;
@@ -195,7 +197,8 @@ module fvgm_scheduler_fetch #(
       if (load) instr_valid_q <= 1'b1;
       else if (instr_ready_i) instr_valid_q <= 1'b0;
       for (int unsigned c = 0; c < Contexts; c++) begin
-        if (asked[c] != '0) ask_q[c] <= ask_q[c] - 32'(asked[c]);
+        ask_q[c] <= ask_q[c] - 32'(asked_q[c]);
+        asked_q[c] <= asked[c];
         free_q[c] <= free_q[c] - (PtrW + 1)'(asked[c]) + (PtrW + 1)'(loaded[c]);
         pending_q[c] <= pending_q[c] + (PtrW + 1)'(asked[c]) - (PtrW + 1)'(came[c]);
         if (came[c]) write_q[c] <= write_q[c] + 1'b1;
@@ -203,6 +206,7 @@ module fvgm_scheduler_fetch #(
         if (taken && instr_context_q == ContextW'(c)) left_q[c] <= left_q[c] - 1'b1;
         if (drop_i[c]) begin
           ask_q[c] <= '0;
+          asked_q[c] <= '0;
           live_q[c] <= 1'b0;
         end
         if (start_valid_i && start_context_i == ContextW'(c)) begin
@@ -221,7 +225,7 @@ module fvgm_scheduler_fetch #(
     for (int unsigned c = 0; c < Contexts; c++) begin
       if (start_valid_i && start_context_i == ContextW'(c))
         next_q[c] <= start_base_i[AddrW-1:InstrShift];
-      else next_q[c] <= next_q[c] + (AddrW - InstrShift)'(asked[c]);
+      else next_q[c] <= next_q[c] + (AddrW - InstrShift)'(asked_q[c]);
     end
     if (ask) begin
       araddr_q <= next_q[asker];

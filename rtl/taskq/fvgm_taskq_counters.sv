@@ -15,14 +15,17 @@ module fvgm_taskq_counters #(
   import fvgm_taskq_pkg::*;
 
   logic [63:0] cycles_q;
+  logic carry_q;  // its low half is all ones
   core_counters_t [NumCores-1:0] count_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       cycles_q <= '0;
+      carry_q <= 1'b0;
       count_q <= '0;
     end else if (enable_i) begin
-      cycles_q <= cycles_q + 64'd1;
+      cycles_q <= {cycles_q[63:32] + 32'(carry_q), cycles_q[31:0] + 32'd1};
+      carry_q <= cycles_q[31:0] == 32'hFFFF_FFFE;
       for (int unsigned c = 0; c < NumCores; c++) begin
         count_q[c].tasks <= count_q[c].tasks + 32'(events_i[c].task_);
         count_q[c].weights <= count_q[c].weights + 32'(events_i[c].weights);

@@ -1,4 +1,4 @@
-"""`make formal`: proofs about the DSP-E, by induction over all inputs and all time.
+"""`make formal`: proofs about the DSP-E, the task queue and the scheduler, by induction over all inputs and all time.
 
     python -m tb.formal.formal [NAME ...]
 
@@ -22,30 +22,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from tb.common.runner import BUILD, ROOT, packages
+from tb.formal.proofs import PROOFS, SHIFT, TASKQ, UNIT, Proof
 
 HERE = Path(__file__).resolve().parent
 WORK = BUILD / "formal"
 REPORT = BUILD / "reports/formal.json"
+PACKAGES = ("isa", "task", "dspe", "taskq", "scheduler")
 MAX_STEPS = 12  # cycles after which a proof, or the search for an event, is given up
-ACC, PASSES, SHIFT = "fvgm_dspe_acc", "fvgm_dspe_passes", "fvgm_dspe_shift"
-
-
-@dataclass(frozen=True)
-class Proof:
-    """One run: RTL module, kind, parameters of its formal top; a mutant's text before and after."""
-
-    name: str
-    module: str
-    kind: str
-    claim: str
-    parameters: dict[str, int] = field(default_factory=dict)
-    change: tuple[str, str] | None = None
+# Where events lie deep: the search begins behind so many cycles (a trace may idle in front of what it shows) and ends here.
+DEEP = {TASKQ: (16, 40), UNIT: (6, 20)}
 
 
 @dataclass(frozen=True)
@@ -62,47 +53,15 @@ class Outcome:
     seconds: float
 
 
-LANES, RESTART = {"Lanes": 1}, {"Lanes": 0}
-PROOFS = (
-    Proof("lanes", ACC, "proof", "each INT8 lane is the sum of its own addends", LANES),
-    Proof("restart", ACC, "proof", "an FP16 result is the sum of exactly the steps since the last one", RESTART),
-    Proof("passes", PASSES, "proof", "each pair of classes once, pass_last once, advance only then"),
-    Proof("shift", SHIFT, "proof", "an aligned sum is the sum shifted, for all sums and shifts"),
-    Proof("back_to_back_last", ACC, "cover", "a last follows a last", {"Cover": 1}),
-    Proof("idle_in_sum", ACC, "cover", "an idle cycle within a sum", {"Cover": 2}),
-    Proof("int8_after_fp16", ACC, "cover", "an INT8 sum right after an FP16 sum", {"Cover": 3}),
-    Proof("fp16_after_int8", ACC, "cover", "an FP16 sum right after an INT8 sum", {"Cover": 4}),
-    Proof("int8_corners", ACC, "cover", "greatest addend in one lane, least in the other", {"Cover": 5}),
-    Proof("int8_signs", ACC, "cover", "one lane negative, the other not", {"Cover": 6}),
-    Proof("fp16_carry", ACC, "cover", "a negative FP16 sum turns positive, flags from several steps", {"Cover": 7}),
-    Proof("nine_passes", PASSES, "cover", "a step of nine passes", {"Cover": 1}),
-    Proof("passes_back_to_back", PASSES, "cover", "a step ends in the cycle after another", {"Cover": 2}),
-    Proof("classes_with_gap", PASSES, "cover", "classes 0 and 2 without 1", {"Cover": 3}),
-    Proof("no_borrow", ACC, "mutant", "lane 1 without the correction for a negative lane 0", LANES,
-          ("ctrl[1].int8 ? s0_negative_q : carry_q[0]", "ctrl[1].int8 ? 1'b0 : carry_q[0]")),
-    Proof("lane_sign", ACC, "mutant", "2^17 in lane 0 taken for -2^17", LANES,
-          ("x_i[Lane-1] && x_i[Lane-2:0] != '0", "x_i[Lane-1]")),
-    Proof("lane_carry", ACC, "mutant", "lane 0's carry goes into lane 1", LANES,
-          ("ctrl[1].int8 ? s0_negative_q : carry_q[0]", "carry_q[0]")),
-    Proof("no_carry", ACC, "mutant", "no carry into the last segment", RESTART, ("{carry_q[1], ctrl[1]", "{1'b0, ctrl[1]")),
-    Proof("early_clear", ACC, "mutant", "all segments restart with the first", RESTART,
-          ("if (!rst_ni || done[i]) acc_q[i]", "if (!rst_ni || done[0]) acc_q[i]")),
-    Proof("lost_step", ACC, "mutant", "the first step after an idle cycle is lost", RESTART,
-          ("else if (valid[i]) acc_q[i] <= sum[i]", "else if (valid[i] && valid_q[0]) acc_q[i] <= sum[i]")),
-    Proof("sticky_flags", ACC, "mutant", "flags outlive their sum", RESTART, ("if (!rst_ni || done[2]) flags_q", "if (!rst_ni) flags_q")),
-    Proof("short_sign", SHIFT, "mutant", "a negative sum's top segment is 0", {},
-          ("by16_q[1] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg]}));\n        by16_q[2] <= {Seg{sign}};",
-           "by16_q[1] <= Seg'($signed({by4_high_q, by4_low_q[Low-1:DspeSumShift+Seg]}));\n        by16_q[2] <= '0;")),
-    Proof("every_pass_last", PASSES, "mutant", "each pass is the last", {}, ("pass_valid_o && rest == '0;", "pass_valid_o;")),
-    Proof("late_advance", PASSES, "mutant", "a cycle between steps", {}, ("advance_o = rest == '0;", "advance_o = todo_q == '0;")),
-    Proof("two_at_once", PASSES, "mutant", "two pairs are struck off at once", {},
-          ("rest = todo_q & (todo_q - 1'b1);", "rest = todo_q & (todo_q - 1'b1) & ~9'h100;")),
-)
+def folder(module: str) -> Path:
+    """Where a module of the RTL lies."""
+    return ROOT / "rtl" / module.split("_")[1]
 
 
 def source(proof: Proof) -> Path:
-    """The module's RTL, for a mutant a changed copy. Raises ValueError if the text to change is not there exactly once."""
-    path = ROOT / f"rtl/dspe/{proof.module}.sv"
+    """The module's RTL, or that of its part, for a mutant a changed copy. Raises ValueError if the text to change is not there
+    exactly once."""
+    path = folder(proof.module) / f"{proof.part or proof.module}.sv"
     if proof.change is None:
         return path
     text = path.read_text()
@@ -119,15 +78,21 @@ def worker(proof: Proof) -> None:
     from pyosys import libyosys as ys
 
     design = ys.Design()
-    files = [p for p in packages() if p.stem in ("fvgm_isa_pkg", "fvgm_dspe_pkg")]
     top = f"{proof.module}_formal"
+    files = [p for p in packages() if p.stem in [f"fvgm_{name}_pkg" for name in PACKAGES]]
+    files += [*sorted(HERE.glob("*_pkg.sv")), source(proof), HERE / f"{top}.sv"]
     # A mutant must show at its outputs.
-    parameters = proof.parameters | ({"Inner": 0} if proof.kind == "mutant" and proof.module != SHIFT else {})
+    parameters = proof.parameters | ({"Inner": 0} if proof.kind != "proof" and proof.module != SHIFT else {})
     overrides = " ".join(f"-G{key}={value}" for key, value in parameters.items())
-    ys.run_pass(f"read_slang {' '.join(map(str, [*files, source(proof), HERE / f'{top}.sv']))} --top {top} {overrides}", design)
+    libraries = f"-I {ROOT / 'rtl/include'} -y {folder(proof.module)} -y {HERE} -Y .sv"
+    ys.run_pass(f"read_slang {libraries} {' '.join(map(str, files))} --top {top} {overrides}", design)
     ys.run_pass("prep -flatten; memory_map; opt -full; chformal -lower; opt_clean", design)
-    search = "-tempinduct" if proof.kind == "proof" else "-tempinduct-baseonly"
-    ys.run_pass(f"sat {search} -maxsteps {MAX_STEPS} -prove-asserts -set-assumes -show-inputs", design)
+    if proof.kind == "proof":
+        search = f"-tempinduct -maxsteps {MAX_STEPS}"
+    else:
+        skip, deepest = DEEP.get(proof.module, (0, MAX_STEPS))
+        search = f"-tempinduct-baseonly -tempinduct-skip {skip} -maxsteps {deepest}"
+    ys.run_pass(f"sat {search} -prove-asserts -set-assumes -show-inputs", design)
 
 
 def run(proof: Proof) -> Outcome:
