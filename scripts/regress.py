@@ -1,6 +1,7 @@
 """`make regress`: the randomised environments with many seeds, coverage merged, one HTML page.
 
-Runs `pytest tb` once per seed (FVGM_SEED) and merges build/coverage/*/*.json into build/reports/regress.json and
+Runs `pytest tb` once per seed (FVGM_SEED), with as many programs in random tables of tasks (FVGM_PROGRAMS) that all seeds
+together have at least PROGRAMS, and merges build/coverage/*/*.json into build/reports/regress.json and
 build/reports/regress.html (docs/reports.md). Exit status 1 when a seed failed.
 """
 
@@ -24,6 +25,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 ROOT = Path(__file__).resolve().parents[1]
 COVERAGE = ROOT / "build/coverage"
 REPORTS = ROOT / "build/reports"
+PROGRAMS = 10_000  # tasks with random programs in tb/top, over all seeds
+LEAST = 150  # of one seed
 
 # "[gw0] [ 12%] PASSED tb/..." while it runs; "FAILED tb/fp/test_fp.py::test_operator[x] - why" at its end
 _PERCENT = re.compile(r"^\[gw\d+\] \[ *(\d+)%\] (\w+) (.*)")
@@ -37,7 +40,7 @@ def counts() -> list[Path]:
     return sorted(COVERAGE.glob("*/*.json"))
 
 
-def run_seed(seed: int, jobs: int, selection: str, progress: Progress) -> dict[str, object]:
+def run_seed(seed: int, programs: int, jobs: int, selection: str, progress: Progress) -> dict[str, object]:
     """One pytest run of the environments under `seed`, shown as it goes."""
     start = time.monotonic()
     for stale in counts():
@@ -49,7 +52,7 @@ def run_seed(seed: int, jobs: int, selection: str, progress: Progress) -> dict[s
     progress.console.print(f"regress: seed {seed}, log {log_file.relative_to(ROOT)}", highlight=False)
     with log_file.open("w", buffering=1) as log, subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, "FVGM_SEED": str(seed)}) as run:
+            env={**os.environ, "FVGM_SEED": str(seed), "FVGM_PROGRAMS": str(programs)}) as run:
         for line in run.stdout:
             log.write(line)
             lines.append(line)
@@ -105,7 +108,7 @@ def main() -> int:
     with Progress(*columns, console=console) as progress:
         every = progress.add_task(f"{args.seeds} seeds", total=args.seeds)
         for number in range(1, args.seeds + 1):
-            seed = run_seed(secrets.randbelow(2**31), args.jobs, args.select, progress)
+            seed = run_seed(secrets.randbelow(2**31), max(LEAST, -(-PROGRAMS // args.seeds)), args.jobs, args.select, progress)
             seeds.append(seed)
             merge(merged)
             progress.advance(every)

@@ -85,17 +85,34 @@ def simulate_top(config: Config, test_module: str, memory_file: Path, *, cores: 
                     plusargs=plusargs, fast=fast, **arguments)
 
 
+def trace_file_of(folder: Path, core: int) -> Path:
+    """The file that tb/top/fvgm_trace.sv writes for one core."""
+    marks = (f"g_core[{core}]", f"g_core__BRA__{core}__KET__")
+    return next(path for path in folder.glob("trace.*") if any(mark in path.name for mark in marks))
+
+
 def trace_lines(folder: Path, core: int) -> list[list[str]]:
     """Words of the lines that tb/top/fvgm_trace.sv wrote for one core."""
-    marks = (f"g_core[{core}]", f"g_core__BRA__{core}__KET__")
-    return [line.split() for path in folder.glob("trace.*") if any(mark in path.name for mark in marks)
-            for line in path.read_text().splitlines()]
+    return [line.split() for line in trace_file_of(folder, core).read_text().splitlines()]
 
 
 def read_trace(folder: Path, core: int = 0) -> list[tuple[int, str, str, int]]:
     """Instructions of one core from the trace files in `folder`."""
     return [(int(cycle), Unit(int(unit)).name, "start" if what == "s" else "done", int(tag))
             for cycle, unit, what, tag, *_ in (w for w in trace_lines(folder, core) if len(w) == 6)]
+
+
+def task_spans(lines: list[list[str]], core: int) -> list[TaskSpan]:
+    """Tasks among the lines of one core, in the order of their ends."""
+    tasks, running = [], {}
+    for words in lines:
+        if words[1] == "task":
+            cycle, context, entry = int(words[0]), int(words[3]), int(words[4])
+            if words[2] == "s":
+                running[context] = cycle
+            elif context in running:
+                tasks.append(TaskSpan(running.pop(context), cycle, core, context, entry))
+    return tasks
 
 
 def read_spans(folder: Path, core: int) -> tuple[list[Span], list[TaskSpan]]:

@@ -5,7 +5,8 @@ A job loads its operands, computes, and stores; its loads wait until the slot's 
 slots have no order, so that all units overlap. Every job is self-contained: it reads nothing that an earlier program
 left in the buffers.
 
-HBM (offsets from the region's base): program, FP16 inputs, FP32 channel parameters, results.
+HBM (offsets from the region's base): program, FP16 inputs (the first ZEROS bytes are zeros), FP32 channel parameters,
+results.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ SLOTS = 4
 REGION_BYTES = 1 << 17
 INPUT, PARAMETERS, RESULT = 0x6000, 0x10000, 0x12000
 SLOT_RESULT = (REGION_BYTES - RESULT) // SLOTS // 64 * 64
+ZEROS = 128  # a mask that keeps no row
 KINDS = ("copy", "linear", "matmul", "special", "attention", "sparse")
 
 
 def region_image(rng: np.random.Generator) -> np.ndarray:
-    """Fresh uint8[REGION_BYTES]: normal FP16 inputs, normal FP32 parameters, random bytes elsewhere."""
+    """Fresh uint8[REGION_BYTES]: normal FP16 inputs behind zeros, normal FP32 parameters, random bytes elsewhere."""
     image = rng.integers(0, 256, REGION_BYTES, dtype=np.uint8)
     image[INPUT:PARAMETERS] = rng.normal(0, 1.5, (PARAMETERS - INPUT) // 2).astype(np.float16).view(np.uint8)
+    image[INPUT:INPUT + ZEROS] = 0
     image[PARAMETERS:RESULT] = rng.normal(0, 1, (RESULT - PARAMETERS) // 4).astype(np.float32).view(np.uint8)
     return image
 
@@ -47,7 +50,9 @@ class Program:
 
 
 class Slot:
-    """Emits the instructions of jobs in one slot."""
+    """Emits the instructions of jobs in one slot; `slice` are the bits of every instruction that does not say otherwise."""
+
+    slice = 0
 
     def __init__(self, number: int, config: Config, rng: np.random.Generator, base: int) -> None:
         self.number, self.rng, self.base = number, rng, base
@@ -55,25 +60,33 @@ class Slot:
         self.p, self.r, self.m = (number * size // SLOTS for size in (config.pbuf, config.rbuf, config.mbuf))
         self.kept, self.written = 3 * number + 1, 3 * number + 2  # count registers
         self.loads = self.computed = self.stores = 0
+        self.spans: list[tuple[int, int]] = []  # bytes that the stores so far touch
         self.load_sem, self.compute_sem, self.store_sem = (8 * number + i for i in (1, 2, 3))
         self.out: list[np.ndarray] = []
 
     def r_(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
 
-    def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int,
-             source: tuple[int, int] | None = None) -> tuple[int, int]:
-        """Load rows from a random place of the inputs (or parameters) with a random stride, or from `source`; returns
-        (address, stride)."""
+    def source(self, buffer: Buffer, rows: int, pitch: int) -> tuple[int, int]:
+        """(address, stride) of a random place of the inputs (or parameters) for rows of `pitch` bytes."""
         first, last = (PARAMETERS, RESULT) if buffer == Buffer.P else (INPUT, PARAMETERS)
-        pitch = -(-units // 2) * 32
         stride = pitch + 32 * self.r_(0, 4)
         span = (rows - 1) * stride + pitch
-        address = self.base + first + 32 * self.r_(0, (last - first - span) // 32)
-        address, stride = source or (address, stride)
+        return self.base + first + 32 * self.r_(0, (last - first - span) // 32), stride
+
+    def target(self, rows: int, pitch: int) -> tuple[int, int]:
+        """(address, stride) of a random place of the slot's results."""
+        stride = pitch + 32 * self.r_(0, 2)
+        span = (rows - 1) * stride + pitch
+        return self.base + RESULT + self.number * SLOT_RESULT + 32 * self.r_(0, (SLOT_RESULT - span) // 32), stride
+
+    def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int,
+             source: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Load rows from a random place with a random stride, or from `source`; returns (address, stride)."""
+        address, stride = source or self.source(buffer, rows, -(-units // 2) * 32)
         self.loads += 1
         self.out.append(encode(Opcode.LOAD, hbm_addr=address, rows=rows, row_units=units, hbm_stride=stride,
-                               buffer=buffer, base=base,
+                               buffer=buffer, base=base, slice=self.slice,
                                row_step=row_step, unit_step=unit_step, signal=self.load_sem, wait0_sem=self.store_sem,
                                wait0_val=self.stores, tag=self.number))
         return address, stride
@@ -82,17 +95,23 @@ class Slot:
         """A GEMM, SFU, SU or RU operation after all loads and computations so far."""
         waits = dict(wait0_sem=self.load_sem, wait0_val=self.loads, wait2_sem=self.compute_sem, wait2_val=self.computed)
         self.computed += 1
+        fields = {"slice": self.slice} | fields
         self.out.append(encode(opcode, signal=self.compute_sem, tag=self.number, **waits, **fields))
 
     def store(self, base: int, rows: int, units: int, row_step: int, **fields: int) -> None:
-        """Store rows into the slot's results; `fields`: those of a list and a count."""
+        """Store rows into the slot's results; `fields`: those of a list and a count.
+
+        Stores under way together may end in any order, so one that touches bytes of earlier ones waits for them.
+        """
         pitch = -(-units // 2) * 32
-        stride = pitch + 32 * self.r_(0, 2)
-        span = (rows - 1) * stride + pitch
-        offset = RESULT + self.number * SLOT_RESULT + 32 * self.r_(0, (SLOT_RESULT - span) // 32)
+        address, stride = self.target(rows, pitch)
+        span = address, address + (rows - 1) * stride + pitch
+        if any(span[0] < end and first < span[1] for first, end in self.spans):
+            fields |= dict(wait2_sem=self.store_sem, wait2_val=self.stores)
+        self.spans.append(span)
         self.stores += 1
-        self.out.append(encode(Opcode.STORE, hbm_addr=self.base + offset, rows=rows, row_units=units, hbm_stride=stride,
-                               buffer=Buffer.V,
+        self.out.append(encode(Opcode.STORE, hbm_addr=address, rows=rows, row_units=units, hbm_stride=stride,
+                               buffer=Buffer.V, slice=self.slice,
                                base=base, row_step=row_step, unit_step=1, signal=self.store_sem,
                                wait0_sem=self.load_sem,
                                wait0_val=self.loads, wait1_sem=self.compute_sem, wait1_val=self.computed,
@@ -202,9 +221,9 @@ class Slot:
                      rbuf_base=self.r)
         self.store(self.v + 200, m, dim_wide, dim_wide)
 
-    def sparse(self) -> None:
+    def sparse(self, empty: bool = False) -> None:
         """A decision by step, window or mask, and everything that follows it: compaction, a product of the kept rows,
-        recovery, transfers by list."""
+        recovery, transfers by list; `empty`: no row is kept."""
         m, units = self.r_(1, 12), self.r_(1, 6)
         cols = 8 * units - self.r_(0, 7)
         x, c, out, y, dense, meta, mask = (self.v + i for i in (0, 72, 144, 216, 288, 360, 366))
@@ -215,8 +234,9 @@ class Slot:
             self.load(Buffer.V, c, same, units, units, 1, source)
         if same < m:
             self.load(Buffer.V, c + same * units, m - same, units, units, 1)
-        self.load(Buffer.V, meta, 1, 7, 0, 1)
+        self.load(Buffer.V, meta, 1, 7, 0, 1, (self.base + INPUT, 0) if empty or not self.r_(0, 3) else None)
         kind = str(self.rng.choice(["none", "step", "window", "step and window", "mask", "mask and window"]))
+        kind = "mask" if empty else kind
         flags = {"step": int("step" in kind), "window": int("window" in kind), "mask": int("mask" in kind)}
         flags["meta"] = int(flags["step"] or self.r_(0, 1))
         w = [self.r_(1, 4) for _ in range(3)]
@@ -251,7 +271,7 @@ class Slot:
         base, pitch = self.v + 374, -(-units // 2) * 32
         self.loads += 1
         self.out.append(encode(Opcode.LOAD, hbm_addr=self.base + INPUT, rows=m, row_units=units, hbm_stride=pitch,
-                               buffer=Buffer.V, base=base, row_step=units, unit_step=1, list=1,
+                               buffer=Buffer.V, base=base, row_step=units, unit_step=1, list=1, slice=self.slice,
                                list_base=self.m + 2 * m, bound=m, count=self.written, signal=self.load_sem,
                                wait0_sem=self.store_sem, wait0_val=self.stores, wait1_sem=self.compute_sem,
                                wait1_val=self.computed, tag=self.number))
