@@ -43,9 +43,11 @@ unit: setup ## models, compiler, one pyuvm environment per block, whole programs
 regress: setup ## randomised regressions: SEEDS seeds, coverage merged into one HTML page
 	@$(PY) -m scripts.regress --seeds $(SEEDS) --jobs $(JOBS)
 
-bench: setup ## GEMMs on the RTL, the scheduling's ablation, the paper's table: bench/results/, docs/results.md
+bench: setup ## GEMMs on the RTL, the scheduling's ablation, the cycle model, Latte-1 on it, the paper's table: bench/results/
 	@$(PY) -m tb.mpu.utilisation
 	@$(PY) -m bench.ablation
+	@$(PY) -m bench.cycles
+	@$(PY) -m bench.latte1
 	@$(PY) -m bench.paper
 	@$(PY) -m scripts.numbers
 

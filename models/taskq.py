@@ -113,15 +113,22 @@ class TaskQueue:
     def _weights(self, entry: int) -> bool:
         return self.table[entry]["kind"] == TaskKind.WEIGHTS
 
-    def fits(self, entry: int, core: int) -> bool:
-        """Whether a core may get an entry of the window as far as weight sets and areas are concerned."""
+    def behind(self, entry: int, core: int) -> bool:
+        """Whether an entry of the window goes behind an older one on a core, for the areas that they share."""
         areas, weights = self.areas(entry), self._weights(entry)
         for older, cores in self.pending.items():
             if older >= entry:
                 break
             if core in cores and areas & self.areas(older) and (weights or self._weights(older)):
-                return False
-        if weights:
+                return True
+        return False
+
+    def fits(self, entry: int, core: int) -> bool:
+        """Whether a core may get an entry of the window as far as weight sets and areas are concerned."""
+        if self.behind(entry, core):
+            return False
+        areas = self.areas(entry)
+        if self._weights(entry):
             return not any(areas & self.areas(e) for e in self.running[core])
         return all(self.held[core][a] == self.table[entry]["set"] for a in range(NUM_AREAS) if areas >> a & 1)
 

@@ -121,6 +121,37 @@ def paper() -> str:
                       *(f"| {r['claim']} | {r['paper']} | {r['ours']} | {r['how']} |" for r in report["rows"])])
 
 
+def cycles() -> str:
+    """Errors of the cycle model."""
+    rows = json.loads((RESULTS / "cycles.json").read_text())["rows"]
+    lines = ["| programs | number | cycles of one | error, mean of magnitudes | mean | least to greatest |", "|---|---|---|---|---|---|"]
+    tiny = [r for r in rows if r["config"] == "tiny"]
+    groups = [(f"drawn, {n} core{'s' * (n > 1)}, {m} context{'s' * (m > 1)}", [r for r in tiny if (r["cores"], r["contexts"]) == (n, m)])
+              for n in (1, 2) for m in (1, 2)]
+    for name, group in [*groups, ("all drawn", tiny)]:
+        errors = [r["error"] for r in group]
+        lines.append(f"| {name} | {len(group)} | {min(r['rtl'] for r in group):,} to {max(r['rtl'] for r in group):,} "
+                     f"| {sum(map(abs, errors)) / len(errors):.2%} | {sum(errors) / len(errors):+.2%} | {min(errors):+.2%} to {max(errors):+.2%} |")
+    lines += [f"| `{r['what']}`, {r['cores']} cores, {r['contexts']} contexts | 1 | {r['rtl']:,} | | {r['error']:+.2%} | |" for r in rows if r["config"] != "tiny"]
+    return "\n".join(lines)
+
+
+def latte1_sampling() -> str:
+    """The whole sampling run of Latte-1 on the cycle model."""
+    r = json.loads((RESULTS / "latte1_sampling.json").read_text())
+    rows = [
+        ("machine", f"`{r['config']}`, {r['cores']} cores at {r['clock_mhz']:.0f} MHz"),
+        ("one dense evaluation", f"{r['evaluation_cycles']:,} cycles, {r['evaluation_seconds']:.2f} s, matrix units {_percent(r['dense_utilisation'])}"),
+        (f"{r['steps']} steps with guidance, dense", f"{r['dense_cycles']:,} cycles, {r['dense_seconds']:,.0f} s"),
+        (f"the same with `{r['policies']}`", f"{r['cycles']:,} cycles, {r['seconds']:,.0f} s, matrix units {_percent(r['utilisation'])}"),
+        ("fewer MACs; faster", f"{r['mac_reduction']:.2f}x; {r['speedup']:.2f}x"),
+        ("distinct evaluations simulated, by the model in", f"{r['evaluations_simulated']}, {r['model_seconds'] / 60:.1f} minutes"),
+    ]
+    if "whole" in r:
+        rows.append(("all 28 layers instruction by instruction", f"{r['whole']['cycles']:,.0f} cycles, {r['whole']['error']:+.2%} against that"))
+    return "| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
+
+
 # Units of others: MACs per cycle, LUT and FF per DSP slice, and the flow that counted them.
 PEERS = (
     ("cvfpu FP16 FMA, 3 stages", "", 1, 562, 139, "yosys"), ("cvfpu FP16 x FP16 + FP32", "", 0.5, 627, 110, "yosys"),
@@ -196,7 +227,8 @@ def dspe_goals() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
-                                         "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper}
+                                         "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper,
+                                         "cycles": cycles, "latte1_sampling": latte1_sampling}
 
 
 def record() -> None:

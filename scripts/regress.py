@@ -1,7 +1,7 @@
 """`make regress`: the randomised environments with many seeds, coverage merged, one HTML page.
 
-Runs `pytest tb` once per seed (FVGM_SEED), with as many programs in random tables of tasks (FVGM_PROGRAMS) that all seeds
-together have at least PROGRAMS, and merges build/coverage/*/*.json into build/reports/regress.json and
+Runs `pytest tb host/tests/test_cycles.py` once per seed (FVGM_SEED), with as many programs in random tables of tasks (FVGM_PROGRAMS)
+that all seeds together have at least PROGRAMS, and merges build/coverage/*/*.json into build/reports/regress.json and
 build/reports/regress.html (docs/reports.md). Exit status 1 when a seed failed.
 """
 
@@ -40,12 +40,12 @@ def counts() -> list[Path]:
     return sorted(COVERAGE.glob("*/*.json"))
 
 
-def run_seed(seed: int, programs: int, jobs: int, selection: str, progress: Progress) -> dict[str, object]:
+def run_seed(seed: int, programs: int, jobs: int, selection: list[str], progress: Progress) -> dict[str, object]:
     """One pytest run of the environments under `seed`, shown as it goes."""
     start = time.monotonic()
     for stale in counts():
         stale.unlink()
-    command = [sys.executable, "-m", "pytest", "-v", "-n", str(jobs), "--dist", "worksteal", selection]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", str(jobs), "--dist", "worksteal", *selection]
     task = progress.add_task(f"seed {seed}", total=100)
     lines = []
     log_file = REPORTS / f"regress_{seed}.log"
@@ -98,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Randomised regressions over many seeds.")
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds")
     parser.add_argument("--jobs", type=int, default=2, help="parallel pytest workers")
-    parser.add_argument("--select", default="tb", help="folder or test to run")
+    parser.add_argument("--select", nargs="+", default=["tb", "host/tests/test_cycles.py"], help="folders or tests to run")
     args = parser.parse_args()
     REPORTS.mkdir(parents=True, exist_ok=True)
     merged: Merged = defaultdict(lambda: defaultdict(Counter))
@@ -118,7 +118,7 @@ def main() -> int:
     (REPORTS / "regress.html").write_text(page(seeds, merged))
     bad = [s for s in seeds if s["code"]]
     for entry in bad:
-        for name in entry["failures"] or [args.select]:
+        for name in entry["failures"] or args.select:
             print(f"regress: failed; repeat with FVGM_SEED={entry['seed']} .venv/bin/python -m pytest '{name}'")
     missed = sum(not n for points in merged.values() for bins in points.values() for n in bins.values())
     total = sum(len(bins) for points in merged.values() for bins in points.values())

@@ -1,0 +1,46 @@
+"""The cycle model against the RTL on whole programs drawn at random: cycles from start to end within 2 %.
+
+Method: a layer of a small Latte model with random sizes that are no powers of two, random weights and tokens, rows kept by random
+masks or by the similarity engine; on `tiny`, one or two cores, one or two contexts, three latencies of the memory. FVGM_SEED draws
+other programs. The model gets what models/core.py finds out about rows and passes, and no number of the RTL. `python -m
+bench.cycles` records more and larger programs. What the test cannot see: a model that is wrong for a few cycles in a place that
+hardly matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench import cycles
+from models.cycles import Timing
+from tb.common.seed import rng
+
+LIMIT = 0.02
+
+
+def drawn(source: str, cores: int, contexts: int) -> cycles.Draw:
+    """A program of some ten thousand cycles."""
+    random = rng(f"cycles.{source}.{cores}.{contexts}")
+    return replace(cycles.draw(random, source), heads=int(random.integers(1, 3)), head_dim=int(random.choice([16, 24])),
+                   grid=int(random.integers(3, 5)), cores=cores, contexts=contexts)
+
+
+@pytest.mark.parametrize(("source", "cores", "contexts"), [
+    ("dense", 2, 2), ("mask", 1, 2), ("mask_window", 2, 1), ("step", 2, 2), ("window", 1, 1), ("both", 2, 2)])
+def test_model_predicts_the_rtl(source: str, cores: int, contexts: int) -> None:
+    found = cycles.compare(drawn(source, cores, contexts))
+    assert found["rtl"] > 5000
+    assert abs(found["error"]) <= LIMIT, found
+
+
+def test_the_limit_sees_a_wrong_constant() -> None:
+    """A check that takes twice its time, a memory that is farther away, a context less: each moves the prediction beyond the limit."""
+    d = drawn("dense", 2, 2)
+    case = cycles.prepare(d)
+    right = cycles.predict(case, 2, d.latency)
+    assert cycles.predict(case, 2, d.latency) == right
+    slow = Timing(latency=d.latency, check={opcode: 4 * n for opcode, n in Timing().check.items()})
+    wrong = [cycles.predict(case, 2, 3 * d.latency), cycles.predict(case, 1, d.latency), cycles.predict(case, 2, d.latency, slow)]
+    assert all(abs(w / right - 1) > LIMIT for w in wrong)
