@@ -152,6 +152,30 @@ def latte1_sampling() -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
 
 
+def sizing() -> str:
+    """Candidates for `v80`, one layer of Latte-1 each."""
+    report = json.loads((RESULTS / "sizing.json").read_text())
+    card, limit = report["card"], report["limit"]
+    names = {"lut": "LUT sites", "dsp58": "DSP58", "uram": "URAM", "bram": "BRAM36"}
+    lines = ["| cores x chain rows | contexts | abuf, bbuf, vbuf (1024 units) | s an evaluation | LOAD, MPU, SFU busy | " + " | ".join(names.values()) + " | fits |",
+             "|" + "---|" * 10]
+    for r in sorted(report["candidates"], key=lambda r: r["seconds"]):
+        busy = ", ".join(_percent(r["busy"][u]) for u in ("load", "mpu", "sfu"))
+        lines.append(f"| {r['cores']} x {r['chain_rows']} | {r['contexts']} | {r['abuf']}, {r['bbuf']}, {r['vbuf']} | {r['seconds']:.2f} | {busy} | "
+                     + " | ".join(_percent(r["share"][k]) for k in names) + f" | {'yes' if r['fits'] else 'no'} |")
+    used = ", ".join(f"{report['v80'][k]:,} of {card[k]:,} {names[k]} ({_percent(report['v80'][k] / card[k])})" for k in names)
+    bounds = ", ".join(f"{_percent(limit[k])} of {names[k]}" for k in names)
+    return "\n".join([*lines, "", f"A candidate fits with at most {bounds}. `v80`: {used}."])
+
+
+def limits() -> str:
+    """`v80` with one property changed in the estimate."""
+    report = json.loads((RESULTS / "sizing.json").read_text())
+    lines = ["| change | s an evaluation | LOAD, MPU, SFU busy |", "|---|---|---|"]
+    lines += [f"| {r['name']} | {r['seconds']:.2f} | " + ", ".join(_percent(r["busy"][u]) for u in ("load", "mpu", "sfu")) + " |" for r in report["limits"]]
+    return "\n".join(lines)
+
+
 # Units of others: MACs per cycle, LUT and FF per DSP slice, and the flow that counted them.
 PEERS = (
     ("cvfpu FP16 FMA, 3 stages", "", 1, 562, 139, "yosys"), ("cvfpu FP16 x FP16 + FP32", "", 0.5, 627, 110, "yosys"),
@@ -227,8 +251,8 @@ def dspe_goals() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
-                                         "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper,
-                                         "cycles": cycles, "latte1_sampling": latte1_sampling}
+                                         "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper, "sizing": sizing,
+                                         "limits": limits, "cycles": cycles, "latte1_sampling": latte1_sampling}
 
 
 def record() -> None:

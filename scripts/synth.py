@@ -72,6 +72,9 @@ INT8_SHARE = 0.93  # of the MACs of Latte-XL/2; the rest is FP16
 DEPTH = 8  # DSP58 of a chain
 
 _FP = ("fvgm_fp32_mul", "fvgm_fp32_add", "fvgm_fp32_to_fp16")
+_ABUF = {"Units": 65536, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 2, "Strided": 0}
+_DMA = {"AxiSlots": 16, "BurstBeats": 64}
+_SIZES = {"ABufUnits": 65536, "BBufUnits": 131072, "VBufUnits": 262144, "PBufEntries": 2048, "RBufWords": 4096, "MBufEntries": 8192}
 _CHAINS = ("fvgm_dspe_chain", "fvgm_dspe_align.row", "fvgm_dspe_align.column")
 BLOCKS = (
     Block("fvgm_fp32_mul"), Block("fvgm_fp32_add"), Block("fvgm_fp32_to_fp16"), Block("fvgm_fp32_to_i8"),
@@ -89,7 +92,15 @@ BLOCKS = (
     Block("fvgm_sfu", (*_FP, "fvgm_fp16_to_fp32", "fvgm_sfu_lane", "fvgm_sfu_issue")),
     Block("fvgm_su", ("fvgm_fp32_mul",)), Block("fvgm_ru", (*_FP, "fvgm_fp16_to_fp32")), Block("fvgm_mbuf"),
     Block("fvgm_dma_load"), Block("fvgm_dma_store"),
-    Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_taskq"), Block("fvgm_csr"),
+    Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_csr"),
+    # what grows with the machine, at the sizes of `v80`: bench/sizing.py prices machines with these
+    Block("fvgm_mpu_feed", (), {"ChainRows": 12, "ABufUnits": 65536, "BBufUnits": 131072}, "v80"),
+    Block("fvgm_buffer", (), _ABUF | {"Banks": 32, "ReadUnits": 32}, "abuf32"),
+    Block("fvgm_buffer", (), _ABUF | {"Banks": 64, "ReadUnits": 48}, "abuf64"),
+    Block("fvgm_buffer", (), {"Units": 131072, "Banks": 8, "ReadUnits": 8, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 1}, "bbuf"),
+    Block("fvgm_buffer", (), {"Units": 262144, "Banks": 8, "ReadUnits": 2, "ReadPorts": 5, "WriteUnits": 2, "WritePorts": 5, "Strided": 0}, "vbuf"),
+    Block("fvgm_pbuf", (), {"Entries": 2048}, "v80"), Block("fvgm_dma_load", (), _DMA, "v80"), Block("fvgm_dma_store", (), _DMA, "v80"),
+    Block("fvgm_scheduler", (), _SIZES | {"QueueDepth": 16, "Contexts": 2}, "v80"),
 )
 BY_NAME = {b.name: b for b in BLOCKS}
 

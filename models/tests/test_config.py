@@ -1,7 +1,10 @@
 """Named configurations: every one loads, hangs together, and a bad one is named."""
 
+from dataclasses import replace
+
 import pytest
 
+from bench import sizing
 from models import config
 
 
@@ -17,10 +20,18 @@ def test_ports_of_a_configuration_hang_together(name):
 
 
 def test_v80_fits_the_card():
+    """DSP58, LUT sites and buffers, priced by bench/sizing.py."""
+    used = sizing.resources(config.load("v80"))
+    assert all(0 < used[k] <= sizing.LIMIT[k] * sizing.CARD[k] for k in sizing.LIMIT)
+
+
+def test_buffers_are_priced_by_the_shape_of_the_memories():
+    """vbuf and bbuf in URAM by whole 4096 words of a bank, abuf of 64 banks in BRAM; a deeper abuf in URAM."""
     machine = config.load("v80")
-    assert machine.cores * machine.dsp58 <= 0.95 * 10_848
-    uram_bytes = machine.cores * 16 * (machine.abuf + machine.bbuf + machine.vbuf)
-    assert uram_bytes <= 1_925 * 36 * 1024
+    assert sizing.resources(machine)["uram"] == machine.cores * (128 + 64)
+    deeper = replace(machine, abuf=4 * machine.abuf)
+    assert sizing.resources(deeper)["uram"] == machine.cores * (128 + 64 + 128)
+    assert sizing.resources(machine)["bram"] - sizing.resources(deeper)["bram"] == machine.cores * 256
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

@@ -8,7 +8,9 @@
 // rd_data_o[p][i] is unit rd_addr_i[p] + i * rd_stride_i[p], two cycles after the accepted request,
 // and stays until the next data of this port. The units of a request must lie in different banks: an
 // odd stride always does that (1: consecutive units). Ports that share a bank are served lowest
-// index first, others in the same cycle.
+// index first, others in the same cycle. With Strided 0 every stride is 1 and rd_stride_i is ignored:
+// the units of a read are the banks, rotated, which takes log2(Banks) levels of two-way multiplexers
+// where any stride takes a multiplexer of Banks inputs per unit.
 // Write port p: unit i of wr_data_i[p] goes to wr_addr_i[p][i] where wr_mask_i[p][i]. Per bank the
 // lowest port, then the lowest unit goes first; a port remembers which of its units are written and
 // is ready in the cycle in which the last one is.
@@ -25,7 +27,8 @@ module fvgm_buffer #(
   parameter int unsigned ReadPorts  = 1,
   parameter int unsigned WriteUnits = 2,
   parameter int unsigned WritePorts = 1,
-  parameter int unsigned AddrBits   = 20
+  parameter int unsigned AddrBits   = 20,
+  parameter bit          Strided    = 1'b1
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -121,27 +124,15 @@ module fvgm_buffer #(
     else written_q <= written_d;
   end
 
-  // Reads: bank and row of each unit, and the banks that a port needs.
-  logic [ReadPorts-1:0][ReadUnits-1:0][BankBits-1:0] rd_bank, select_q;
-  logic [ReadPorts-1:0][ReadUnits-1:0][RowBits-1:0] rd_row;
+  // Reads: the banks that a port needs, and its row in each of them.
   logic [ReadPorts-1:0][Banks-1:0] rd_banks;
+  logic [ReadPorts-1:0][Banks-1:0][RowBits-1:0] rd_rows;
   logic [ReadPorts-1:0] rd_take, rd_pending_q;
   logic [Banks-1:0] bank_re;
   logic [Banks-1:0][RowBits-1:0] bank_rd_row;
   logic [Banks-1:0][127:0] bank_rd_data;
 
-  for (genvar p = 0; p < ReadPorts; p++) begin : gen_rd_port
-    for (genvar i = 0; i < ReadUnits; i++) begin : gen_rd_unit
-      assign {rd_row[p][i], rd_bank[p][i]} = UnitBits'(rd_addr_i[p])
-                                             + UnitBits'(i) * UnitBits'(rd_stride_i[p]);
-    end
-  end
-
   always_comb begin
-    rd_banks = '0;
-    for (int unsigned p = 0; p < ReadPorts; p++) begin
-      for (int unsigned i = 0; i < ReadUnits; i++) rd_banks[p][rd_bank[p][i]] = 1'b1;
-    end
     rd_ready_o = '1;
     rd_take = '0;
     for (int unsigned p = 0; p < ReadPorts; p++) begin
@@ -158,7 +149,9 @@ module fvgm_buffer #(
     for (int unsigned p = 0; p < ReadPorts; p++) begin
       if (rd_take[p]) begin
         bank_re = bank_re | rd_banks[p];
-        for (int unsigned i = 0; i < ReadUnits; i++) bank_rd_row[rd_bank[p][i]] = rd_row[p][i];
+        for (int unsigned b = 0; b < Banks; b++) begin
+          if (rd_banks[p][b]) bank_rd_row[b] = rd_rows[p][b];
+        end
       end
     end
   end
@@ -182,12 +175,63 @@ module fvgm_buffer #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) rd_pending_q <= '0;
     else rd_pending_q <= rd_take;
-    for (int unsigned p = 0; p < ReadPorts; p++) begin
-      if (rd_take[p]) select_q[p] <= rd_bank[p];
-      if (rd_pending_q[p]) begin
+  end
+
+  for (genvar p = 0; p < ReadPorts; p++) begin : gen_rd_port
+    if (Strided) begin : gen_strided
+      logic [ReadUnits-1:0][BankBits-1:0] bank, bank_q;
+      logic [ReadUnits-1:0][RowBits-1:0] row;
+
+      for (genvar i = 0; i < ReadUnits; i++) begin : gen_unit
+        assign {row[i], bank[i]} = UnitBits'(rd_addr_i[p])
+                                   + UnitBits'(i) * UnitBits'(rd_stride_i[p]);
+      end
+
+      always_comb begin
+        rd_banks[p] = '0;
+        rd_rows[p] = '0;
         for (int unsigned i = 0; i < ReadUnits; i++) begin
-          rd_data_o[p][i] <= bank_rd_data[select_q[p][i]];
+          rd_banks[p][bank[i]] = 1'b1;
+          rd_rows[p][bank[i]] = row[i];
         end
+      end
+
+      always_ff @(posedge clk_i) begin
+        if (rd_take[p]) bank_q <= bank;
+        if (rd_pending_q[p]) begin
+          for (int unsigned i = 0; i < ReadUnits; i++) begin
+            rd_data_o[p][i] <= bank_rd_data[bank_q[i]];
+          end
+        end
+      end
+    end else begin : gen_consecutive
+      logic [BankBits-1:0] bank, bank_q;
+      logic [RowBits-1:0] row;
+      logic [Banks-1:0][BankBits-1:0] distance;  // of each bank from the first
+      logic [Banks-1:0][127:0] rotated;
+      assign {row, bank} = UnitBits'(rd_addr_i[p]);
+
+      always_comb begin
+        for (int unsigned b = 0; b < Banks; b++) begin
+          distance[b] = BankBits'(b) - bank;
+          rd_banks[p][b] = 32'(distance[b]) < ReadUnits;
+          rd_rows[p][b] = row + RowBits'(BankBits'(b) < bank);
+        end
+      end
+
+      // rotated[i] = bank_rd_data[(i + bank_q) mod Banks]
+      always_comb begin
+        rotated = bank_rd_data;
+        for (int unsigned s = 0; s < BankBits; s++) begin
+          if (bank_q[s]) begin
+            rotated = (rotated >> (128 << s)) | (rotated << (128 * (Banks - (1 << s))));
+          end
+        end
+      end
+
+      always_ff @(posedge clk_i) begin
+        if (rd_take[p]) bank_q <= bank;
+        if (rd_pending_q[p]) rd_data_o[p] <= rotated[ReadUnits-1:0];
       end
     end
   end

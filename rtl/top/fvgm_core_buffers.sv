@@ -131,7 +131,8 @@ module fvgm_core_buffers #(
       .ReadPorts(1),
       .WriteUnits(2),
       .WritePorts(2),
-      .AddrBits(UnitAddr)
+      .AddrBits(UnitAddr),
+      .Strided(1'b0)
   ) u_abuf (
       .clk_i,
       .rst_ni,
@@ -205,7 +206,8 @@ module fvgm_core_buffers #(
       .ReadPorts(5),
       .WriteUnits(WriteV),
       .WritePorts(5),
-      .AddrBits(UnitAddr)
+      .AddrBits(UnitAddr),
+      .Strided(1'b0)
   ) u_vbuf (
       .clk_i,
       .rst_ni,

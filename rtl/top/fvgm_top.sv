@@ -113,8 +113,8 @@ module fvgm_top #(
     output logic [NumCores-1:0] m_axi_hbm1_rready
 );
 
-  if (NumCores < 1 || NumCores > 4) begin : g_cores
-    $error("fvgm_top: NumCores must be 1 to 4");
+  if (NumCores < 1 || NumCores > fvgm_taskq_pkg::MaxCores) begin : g_cores
+    $error("fvgm_top: NumCores must be 1 to 8");
   end
 
   // registers: the cores, then the task queue

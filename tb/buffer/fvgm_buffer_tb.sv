@@ -9,7 +9,8 @@ module fvgm_buffer_tb #(
   parameter int unsigned ReadUnits  = 2,
   parameter int unsigned ReadPorts  = 1,
   parameter int unsigned WriteUnits = 2,
-  parameter int unsigned WritePorts = 1
+  parameter int unsigned WritePorts = 1,
+  parameter int unsigned Strided    = 1
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -30,7 +31,7 @@ module fvgm_buffer_tb #(
   if (Kind == 0) begin : gen_buffer
     fvgm_buffer #(
       .Units(Units), .Banks(Banks), .ReadUnits(ReadUnits), .ReadPorts(ReadPorts),
-      .WriteUnits(WriteUnits), .WritePorts(WritePorts)
+      .WriteUnits(WriteUnits), .WritePorts(WritePorts), .Strided(1'(Strided))
     ) u_dut (
       .clk_i, .rst_ni, .rd_valid_i, .rd_ready_o, .rd_addr_i, .rd_stride_i, .rd_data_o,
       .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i

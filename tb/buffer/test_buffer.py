@@ -15,16 +15,17 @@ from tb.common.runner import Results, simulate
 
 HERE = Path(__file__).resolve().parent
 
-# kind, units, banks, read units, read ports, write units, write ports
+# kind, units, banks, read units, read ports, write units, write ports, strided
 SHAPES = {
-    "abuf": (0, 128, 4, 2, 1, 2, 2),
-    "vbuf": (0, 256, 8, 2, 2, 4, 3),
-    "wide": (0, 256, 16, 8, 2, 8, 2),
-    "pbuf": (1, 64, 4, 4, 2, 2, 1),
-    "rbuf": (2, 64, 1, 1, 1, 1, 1),
-    "mbuf": (3, 64, 1, 1, 3, 1, 1),
+    "abuf": (0, 128, 4, 2, 1, 2, 2, 1),
+    "vbuf": (0, 256, 8, 2, 2, 4, 3, 0),
+    "wide": (0, 256, 16, 8, 2, 8, 2, 1),
+    "rows": (0, 256, 16, 12, 1, 2, 2, 0),
+    "pbuf": (1, 64, 4, 4, 2, 2, 1, 1),
+    "rbuf": (2, 64, 1, 1, 1, 1, 1, 1),
+    "mbuf": (3, 64, 1, 1, 3, 1, 1, 1),
 }
-PARAMETERS = ("Kind", "Units", "Banks", "ReadUnits", "ReadPorts", "WriteUnits", "WritePorts")
+PARAMETERS = ("Kind", "Units", "Banks", "ReadUnits", "ReadPorts", "WriteUnits", "WritePorts", "Strided")
 
 
 def run(name: str, check: bool = True, **variables: int) -> Results:

@@ -269,7 +269,7 @@ class TableDriver(uvm_driver):
         """Registers after the interrupt."""
         get = self.bus.get
         cause = await get("cause")
-        out = {"status": await get("status"), "cause": cause & 15, "core": cause >> 8 & 3, "index": await get("cause_index"),
+        out = {"status": await get("status"), "cause": cause & 15, "core": cause >> 8 & 7, "index": await get("cause_index"),
                "address": await get("cause_addr_lo") | await get("cause_addr_hi") << 32,
                "cycles": await get("count_cycles_lo") | await get("count_cycles_hi") << 32}
         for c in range(self.config.cores):
