@@ -135,7 +135,7 @@ def prepare(d: Draw) -> Case:
     every = {} if d.source == "dense" else policies(d)
     before: np.ndarray | None = None
     for step in ([first_step(every)] if first_step(every) else []) + [every]:
-        compiled = compile_blocks(checkpoint, config, d.captions, pair(0), base=sim.HBM_BASE, policies=step, cores=d.cores)
+        compiled = compile_blocks(checkpoint, config, d.captions, pair(0), base=sim.HBM_BASE, branches=(step,), cores=d.cores)
         latents, caption, embedded = small.random_inputs(model, d.captions, d.seed % 1000)
         if before is not None:
             moves = rng.choice([0.02, 0.3], size=(len(latents), 1, 1, 1))

@@ -2,8 +2,8 @@
 
     python -m bench.latte1 [--config v80] [--policies FILE] [--whole]
 
-Every one of the 100 evaluations has its program: that of the dense denoiser, and that of the policies which the file has for
-the step and the branch of the guidance. The shipped schedule computes in an evaluation all rows of a region or none, alike in
+Every step has its table with both branches of the guidance: that of the dense denoiser, and that of the policies which the file has
+for the step. The shipped schedule computes in a branch all rows of a region or none, alike in
 all layers, so the kept rows of every tile are those of the file and nothing is assumed about data; programs that differ in the
 values of coefficients alone take the same time. The list of steps was found on the workload of workloads/latte_small; whether
 Latte-1 bears it is not shown here.
@@ -20,7 +20,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,30 +79,30 @@ def works(compiled: Compiled, passes: Passes, timing: cycles.Timing) -> tuple[li
 
 
 @dataclass
-class Evaluation:
-    """One evaluation: cycles, MACs that were computed, the cycles that these take at peak on one core."""
+class Step:
+    """One step, all branches of the guidance: cycles, MACs that were computed, the cycles that these take at peak on one core."""
 
     cycles: float
     macs: float
     peak: float
     instructions: float
 
-    def further(self, more: Evaluation, layers: int) -> Evaluation:
+    def further(self, more: Step, layers: int) -> Step:
         """This with `layers` more layers, each of which adds what `more` has over this."""
-        return Evaluation(*(a + layers * (b - a) for a, b in zip(vars(self).values(), vars(more).values())))
+        return Step(*(a + layers * (b - a) for a, b in zip(vars(self).values(), vars(more).values())))
 
 
-def evaluate(config: Config, layers: int, policies: Policies, passes: Passes, branch: int) -> Evaluation:
+def evaluate(config: Config, layers: int, branches: Sequence[Policies], passes: Passes) -> Step:
     """Compile and simulate the denoiser with that many layers."""
     checkpoint, timing = RandomCheckpoint(replace(LATTE_1, layers=layers)), cycles.Timing()
     with tempfile.TemporaryDirectory() as folder:
-        compiled = compile_blocks(checkpoint, config, CAPTIONS, policies=policies, branch=(branch, BRANCHES),
-                                  weights=Path(folder) / "weights")
+        compiled = compile_blocks(checkpoint, config, CAPTIONS, branches=branches, weights=Path(folder) / "weights")
     table, programs = works(compiled, passes, timing)
     outcome = cycles.simulate(config, table, programs, cores=compiled.cores, timing=timing, record=False)
-    shares = {".".join(map(str, key)): p.density for key, p in policies.items()}
+    shares = {".".join(map(str, key)): sum(b[key].density if key in b else 1.0 for b in branches) / len(branches)
+              for policies in branches for key in policies}
     macs = report.executed(compiled.ops, shares)
-    return Evaluation(outcome.cycles, sum(macs), sum(m / report.peak(op, config) for m, op in zip(macs, compiled.ops)),
+    return Step(outcome.cycles, sum(macs), sum(m / report.peak(op, config) for m, op in zip(macs, compiled.ops)),
                       compiled.instructions)
 
 
@@ -135,48 +135,42 @@ def main() -> None:
     began = time.monotonic()
     passes = measured_passes(config)
     console.print(f"passes of an FP16 step: scores {passes[0]:.4f}, context {passes[1]:.4f} ({time.monotonic() - began:.0f} s)")
-    known: dict[tuple, Evaluation] = {}
+    known: dict[tuple, Step] = {}
 
-    def evaluation(found: Policies, branch: int) -> Evaluation:
-        key = signature(found)
+    def simulated(found: Sequence[Policies]) -> Step:
+        key = tuple(map(signature, found))
         if key not in known:
-            few, more = (evaluate(config, n, of_layers(found, n), passes, branch) for n in (FEW, MORE))
+            few, more = (evaluate(config, n, [of_layers(f, n) for f in found], passes) for n in (FEW, MORE))
             known[key] = few.further(more, LATTE_1.layers - FEW)
-            console.print(f"evaluation {len(known)}: {known[key].cycles:,.0f} cycles, {more.cycles - few.cycles:,.0f} a layer "
+            console.print(f"step {len(known)}: {known[key].cycles:,.0f} cycles, {more.cycles - few.cycles:,.0f} a layer "
                           f"({time.monotonic() - began:.0f} s)")
         return known[key]
 
-    dense, steps = evaluation({}, 0), []
+    dense, steps = simulated([{}] * BRANCHES), []
     total = len(json.loads(args.policies.read_text())["schedule"])
     for step in range(total):
-        row = {"step": step}
-        for branch, name in enumerate(("caption", "null")):
-            found = policy_file.load(args.policies, step, branch, LATTE_1.positions, LATTE_1.frames)
-            e = evaluation(found, branch)
-            row |= {name: round(e.cycles), f"{name}_macs": round(e.macs), f"{name}_peak": round(e.peak)}
-        steps.append(row | {"dense": round(BRANCHES * dense.cycles)})
+        s = simulated([policy_file.load(args.policies, step, branch, LATTE_1.positions, LATTE_1.frames) for branch in range(BRANCHES)])
+        steps.append({"step": step, "cycles": round(s.cycles), "macs": round(s.macs), "peak": round(s.peak), "dense": round(dense.cycles)})
     out = summary(config, dense, steps)
     out |= {"policies": args.policies.name, "captions": CAPTIONS, "model_seconds": round(time.monotonic() - began, 1),
-            "evaluations_simulated": len(known), "passes": {"scores": passes[0], "context": passes[1]}}
+            "steps_simulated": len(known), "passes": {"scores": passes[0], "context": passes[1]}}
     if args.whole:
-        whole = evaluate(config, LATTE_1.layers, {}, passes, 0)
+        whole = evaluate(config, LATTE_1.layers, [{}] * BRANCHES, passes)
         out["whole"] = {"cycles": whole.cycles, "error": round(dense.cycles / whole.cycles - 1, 5)}
     out["per_step"] = steps
     RESULT.write_text(json.dumps(out, indent=1) + "\n")
     console.print_json(json.dumps({k: v for k, v in out.items() if k != "per_step"}))
 
 
-def summary(config: Config, dense: Evaluation, steps: list[dict[str, int]]) -> dict[str, object]:
+def summary(config: Config, dense: Step, steps: list[dict[str, int]]) -> dict[str, object]:
     """Totals of the run, dense and sparse."""
-    evaluations = BRANCHES * len(steps)
-    sparse = sum(s["caption"] + s["null"] for s in steps)
-    macs, peak = (sum(s[f"caption_{what}"] + s[f"null_{what}"] for s in steps) for what in ("macs", "peak"))
+    sparse, macs, peak = (sum(s[what] for s in steps) for what in ("cycles", "macs", "peak"))
     return {"config": config.name, "cores": config.cores, "steps": len(steps), "clock_mhz": CLOCK / 1e6,
-            "evaluation_cycles": round(dense.cycles), "evaluation_seconds": round(dense.cycles / CLOCK, 3),
-            "dense_cycles": round(evaluations * dense.cycles), "dense_seconds": round(evaluations * dense.cycles / CLOCK, 1),
+            "step_cycles": round(dense.cycles), "step_seconds": round(dense.cycles / CLOCK, 3),
+            "dense_cycles": round(len(steps) * dense.cycles), "dense_seconds": round(len(steps) * dense.cycles / CLOCK, 1),
             "dense_utilisation": round(dense.peak / (dense.cycles * config.cores), 4),
             "cycles": sparse, "seconds": round(sparse / CLOCK, 1), "utilisation": round(peak / (sparse * config.cores), 4),
-            "mac_reduction": round(evaluations * dense.macs / macs, 3), "speedup": round(evaluations * dense.cycles / sparse, 3)}
+            "mac_reduction": round(len(steps) * dense.macs / macs, 3), "speedup": round(len(steps) * dense.cycles / sparse, 3)}
 
 
 if __name__ == "__main__":

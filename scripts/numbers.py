@@ -141,11 +141,11 @@ def latte1_sampling() -> str:
     r = json.loads((RESULTS / "latte1_sampling.json").read_text())
     rows = [
         ("machine", f"`{r['config']}`, {r['cores']} cores at {r['clock_mhz']:.0f} MHz"),
-        ("one dense evaluation", f"{r['evaluation_cycles']:,} cycles, {r['evaluation_seconds']:.2f} s, matrix units {_percent(r['dense_utilisation'])}"),
+        ("one dense step, both branches", f"{r['step_cycles']:,} cycles, {r['step_seconds']:.2f} s, matrix units {_percent(r['dense_utilisation'])}"),
         (f"{r['steps']} steps with guidance, dense", f"{r['dense_cycles']:,} cycles, {r['dense_seconds']:,.0f} s"),
         (f"the same with `{r['policies']}`", f"{r['cycles']:,} cycles, {r['seconds']:,.0f} s, matrix units {_percent(r['utilisation'])}"),
         ("fewer MACs; faster", f"{r['mac_reduction']:.2f}x; {r['speedup']:.2f}x"),
-        ("distinct evaluations simulated, by the model in", f"{r['evaluations_simulated']}, {r['model_seconds'] / 60:.1f} minutes"),
+        ("distinct steps simulated, by the model in", f"{r['steps_simulated']}, {r['model_seconds'] / 60:.1f} minutes"),
     ]
     if "whole" in r:
         rows.append(("all 28 layers instruction by instruction", f"{r['whole']['cycles']:,.0f} cycles, {r['whole']['error']:+.2%} against that"))
