@@ -13,7 +13,7 @@ for its cycles.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,24 +130,50 @@ class Step:
         return compiled, memory
 
 
+def walk(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs,
+         progress: Progress) -> Iterator[tuple[Step, Callable[[], float]]]:
+    """The steps from `WARM` before the one nearest to `time` on, as far as the file goes, each with its past; and a function that runs
+    the step on the model, which gives the MACs dense / computed and is called before the walk goes on."""
+    number, way = nearest_step(time) - WARM, trajectory(data, clip, time, layer)
+    times, first = sampling_times(STEPS), True
+    past: tuple[Compiled, np.ndarray] | None = None
+    shares: dict[str, float] = {}
+    while number < STEPS:
+        step = Step(way, config, number, float(times[number]), load_policies(path, layer, number, way.checkpoint.dims, shares), past)
+        known: list[float] = []
+
+        def run(step: Step = step, first: bool = first, known: list[float] = known) -> float:
+            nonlocal past, shares
+            if not known:
+                with stage(progress, f"model: step {step.number}, {'every row' if first else 'sparse'}"):
+                    compiled, memory = step.program(first_step(step.policies) if first else step.policies)
+                    result, _ = run_model(*model_arguments(compiled, memory))
+                past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
+                known.append(sum(op.macs for op in compiled.ops) / sum(report.executed(compiled.ops, shares)))
+            return known[0]
+
+        yield step, run
+        run()
+        number, first = number + 1, False
+
+
 def prepare_step(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs,
                  progress: Progress) -> Step:
     """Run the warm-up steps on the model."""
-    last, way = nearest_step(time), trajectory(data, clip, time, layer)
-    times = sampling_times(STEPS)
-    past, shares = None, {}
-    for number in range(last - WARM, last + 1):
-        policies = load_policies(path, layer, number, way.checkpoint.dims, shares)
-        step = Step(way, config, number, float(times[number]), policies, past)
-        if number == last:
-            return step
-        first = number == last - WARM
-        chosen = first_step(policies) if first else policies
-        with stage(progress, f"model: step {number}, {'every row' if first else 'sparse'}"):
-            compiled, memory = step.program(chosen)
-            result, _ = run_model(*model_arguments(compiled, memory))
-            past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
-    raise AssertionError("WARM is at least 1")
+    last = nearest_step(time)
+    return next(step for step, _ in walk(config, layer, path, clip, time, data, progress) if step.number == last)
+
+
+def step_of_reduction(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs, progress: Progress,
+                      wanted: float) -> Step:
+    """The step, of `WARM` from the one nearest to `time` on, whose MACs dense / computed are nearest to `wanted`."""
+    first, found = nearest_step(time), []
+    for step, run in walk(config, layer, path, clip, time, data, progress):
+        if step.number >= first:
+            found.append((abs(run() - wanted), step.number, step))
+        if len(found) == WARM:
+            break
+    return min(found)[2]
 
 
 def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: workload.Inputs, progress: Progress,

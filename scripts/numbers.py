@@ -136,22 +136,6 @@ def cycles() -> str:
     return "\n".join(lines)
 
 
-def latte1_sampling() -> str:
-    """The whole sampling run of Latte-1 on the cycle model."""
-    r = json.loads((RESULTS / "latte1_sampling.json").read_text())
-    rows = [
-        ("machine", f"`{r['config']}`, {r['cores']} cores at {r['clock_mhz']:.0f} MHz"),
-        ("one dense step, both branches", f"{r['step_cycles']:,} cycles, {r['step_seconds']:.2f} s, matrix units {_percent(r['dense_utilisation'])}"),
-        (f"{r['steps']} steps with guidance, dense", f"{r['dense_cycles']:,} cycles, {r['dense_seconds']:,.0f} s"),
-        (f"the same with `{r['policies']}`", f"{r['cycles']:,} cycles, {r['seconds']:,.0f} s, matrix units {_percent(r['utilisation'])}"),
-        ("fewer MACs; faster", f"{r['mac_reduction']:.2f}x; {r['speedup']:.2f}x"),
-        ("distinct steps simulated, by the model in", f"{r['steps_simulated']}, {r['model_seconds'] / 60:.1f} minutes"),
-    ]
-    if "whole" in r:
-        rows.append(("all 28 layers instruction by instruction", f"{r['whole']['cycles']:,.0f} cycles, {r['whole']['error']:+.2%} against that"))
-    return "| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
-
-
 def sizing() -> str:
     """Candidates for `v80`, one layer of Latte-1 each."""
     report = json.loads((RESULTS / "sizing.json").read_text())
@@ -252,7 +236,7 @@ def dspe_goals() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
                                          "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper, "sizing": sizing,
-                                         "limits": limits, "cycles": cycles, "latte1_sampling": latte1_sampling}
+                                         "limits": limits, "cycles": cycles}
 
 
 def record() -> None:
