@@ -18,7 +18,7 @@ from compiler.check import TableError, check_table
 from compiler.checkpoint import RandomCheckpoint
 from compiler.errors import CompileError
 from compiler.model import Compiled, compile_blocks, pair
-from compiler.plan import LEAD, staggered
+from compiler.plan import LEAD, PRIORITIES, staggered
 from compiler.slicing import ALL_AREAS, Areas, Demand, Ring, divide
 from compiler.tasks import Before, Order
 from compiler.tests import small
@@ -220,10 +220,14 @@ def test_priorities_follow_the_longest_chain() -> None:
     program = compiled()
     tasks = [(info.phase, e["priority"]) for info, e in zip(program.assembled.tasks, entries_of(program)) if info.kind == "task"]
     assert max(tasks)[1] < min(p for phase, p in tasks if phase < max(tasks)[0]), "the last phase goes last"
-    by_phase: dict[int, set[int]] = {}
+    by_phase: dict[int, list[int]] = {}
     for phase, priority in tasks:
-        by_phase.setdefault(phase, set()).add(priority)
-    assert all(len(p) == 1 for phase, p in by_phase.items()), "equal tiles are equal"
+        by_phase.setdefault(phase, []).append(priority)
+    lead = PRIORITIES * LEAD // len(by_phase)
+    assert any(len(p) > 1 for p in by_phase.values())
+    for found in by_phase.values():
+        assert len(set(found)) == len(found) or len(found) > lead, "the tiles of a phase go one behind the other"
+        assert max(found) - min(found) <= lead, "as far apart as the front of a phase may run ahead"
 
 
 def test_slices_leave_room_for_half_of_the_areas() -> None:
@@ -272,5 +276,4 @@ def test_the_front_of_a_phase_runs_ahead() -> None:
     out = staggered(rank, phase)
     assert out[:4] == sorted(out[:4], reverse=True) and out[0] - rank[0] == LEAD * max(rank) // 2
     assert out[3] > rank[3] and out[4] - rank[4] == out[0] - rank[0]
-    assert out[4] > out[3] - LEAD * max(rank) // 8 * 2, "the first of the next phase stands beside the last of this one"
     assert staggered([], []) == []
