@@ -129,6 +129,12 @@ class Bench:
         self.transport.knobs(**MEMORIES[name])
 
 
+def overlap(cover: Coverage, counters: dict[str, int]) -> None:
+    """Whether units worked at the same time."""
+    busy = sum(counters[f"{u.name.lower()}_busy"] for u in Unit)
+    cover.sample("cp_overlap", "units" if busy > counters["cycles"] else "none")
+
+
 @cocotb.test()
 async def programs(dut) -> None:
     """Every kind of job alone and all together, under every behaviour of the memory, on both cores."""
@@ -146,11 +152,11 @@ async def programs(dut) -> None:
                 for core in (0, 1) if mixed else (int(bench.rng.integers(2)),):
                     counters = bench.good(core, 9 if mixed else 4, KINDS if mixed else (kind,))
                     cover.sample_all(cp_kind=kind, cp_memory=memory)
-                    names = [u.name.lower() for u in Unit]
-                    busy = sum(counters[f"{u}_busy"] for u in names)
-                    cover.sample("cp_overlap", "units" if busy > counters["cycles"] else "none")
-                    for u in names:
-                        cover.sample("cp_stall_dep", counters[f"{u}_stall_dep"] > 0)
+                    overlap(cover, counters)
+                    for u in Unit:
+                        cover.sample("cp_stall_dep", counters[f"{u.name.lower()}_stall_dep"] > 0)
+        for kind in KINDS:  # a single slot: its jobs wait for one another
+            overlap(cover, bench.good(int(bench.rng.integers(2)), 1, (kind,)))
 
     await Bench(dut, "programs").play(script)
 
