@@ -247,8 +247,10 @@ def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_f
 
     def attended(*regions: str) -> list[int]:
         """The branches whose attention is of use: not all of the regions around it are skipped."""
-        sparse = {b: [lay.sparse(b, kind, layer, r) for r in regions] for b in numbers}
-        return [b for b in numbers if not all(s is not None and s.policy.skips for s in sparse[b])]
+        def skips(branch: int) -> bool:
+            sparse = [lay.sparse(branch, kind, layer, region) for region in regions]
+            return all(s is not None and s.policy.skips for s in sparse)
+        return [b for b in numbers if not skips(b)]
 
     if kind == "spatial":
         text = [lay.planes(b, kind, layer, "cross", "cross_q", lay.text_group, lay.text_tight) for b in numbers]
@@ -293,6 +295,8 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     the policies of each name the regions that are sparse at this step or keep caches for one that will be
     (compiler/sparsity.py). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
     """
+    if not branches:
+        raise CompileError("branches: at least one branch of the guidance is needed")
     if captions < 1:
         raise CompileError(f"captions = {captions}: at least one caption token is needed")
     if cores is not None and not 1 <= cores <= config.cores:

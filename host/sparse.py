@@ -13,9 +13,10 @@ for its cycles.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,7 @@ class Step:
     time: float
     policies: Branches
     past: tuple[Compiled, np.ndarray] | None
+    reduction: float | None = None  # MACs dense / computed, once it has run
 
     def program(self, policies: Branches = DENSE, **options: object) -> tuple[Compiled, np.ndarray]:
         """(program of this step, its memory image); `options` of `compile_blocks`."""
@@ -131,49 +133,33 @@ class Step:
 
 
 def walk(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs,
-         progress: Progress) -> Iterator[tuple[Step, Callable[[], float]]]:
-    """The steps from `WARM` before the one nearest to `time` on, as far as the file goes, each with its past; and a function that runs
-    the step on the model, which gives the MACs dense / computed and is called before the walk goes on."""
-    number, way = nearest_step(time) - WARM, trajectory(data, clip, time, layer)
-    times, first = sampling_times(STEPS), True
+         progress: Progress) -> Iterator[Step]:
+    """The steps from `WARM` before the one nearest to `time` on, as far as the file goes. A step that has been given runs on the model
+    before the next one is given; its `reduction` is known then."""
+    first, way, times = nearest_step(time) - WARM, trajectory(data, clip, time, layer), sampling_times(STEPS)
     past: tuple[Compiled, np.ndarray] | None = None
     shares: dict[str, float] = {}
-    while number < STEPS:
+    for number in range(first, STEPS):
         step = Step(way, config, number, float(times[number]), load_policies(path, layer, number, way.checkpoint.dims, shares), past)
-        known: list[float] = []
-
-        def run(step: Step = step, first: bool = first, known: list[float] = known) -> float:
-            nonlocal past, shares
-            if not known:
-                with stage(progress, f"model: step {step.number}, {'every row' if first else 'sparse'}"):
-                    compiled, memory = step.program(first_step(step.policies) if first else step.policies)
-                    result, _ = run_model(*model_arguments(compiled, memory))
-                past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
-                known.append(sum(op.macs for op in compiled.ops) / sum(report.executed(compiled.ops, shares)))
-            return known[0]
-
-        yield step, run
-        run()
-        number, first = number + 1, False
+        yield step
+        with stage(progress, f"model: step {number}, {'every row' if number == first else 'sparse'}"):
+            compiled, memory = step.program(first_step(step.policies) if number == first else step.policies)
+            result, _ = run_model(*model_arguments(compiled, memory))
+        past, shares = (compiled, result.memory), report.kept_shares(compiled.ops, result.decisions)
+        step.reduction = sum(op.macs for op in compiled.ops) / sum(report.executed(compiled.ops, shares))
 
 
 def prepare_step(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs,
                  progress: Progress) -> Step:
-    """Run the warm-up steps on the model."""
-    last = nearest_step(time)
-    return next(step for step, _ in walk(config, layer, path, clip, time, data, progress) if step.number == last)
+    """The step nearest to `time`; those before it run on the model."""
+    return next(islice(walk(config, layer, path, clip, time, data, progress), WARM, None))
 
 
 def step_of_reduction(config: configs.Config, layer: int, path: Path, clip: str, time: float, data: workload.Inputs, progress: Progress,
                       wanted: float) -> Step:
     """The step, of `WARM` from the one nearest to `time` on, whose MACs dense / computed are nearest to `wanted`."""
-    first, found = nearest_step(time), []
-    for step, run in walk(config, layer, path, clip, time, data, progress):
-        if step.number >= first:
-            found.append((abs(run() - wanted), step.number, step))
-        if len(found) == WARM:
-            break
-    return min(found)[2]
+    steps = list(islice(walk(config, layer, path, clip, time, data, progress), 2 * WARM + 1))  # the last one given has not run
+    return min((s for s in steps[WARM:] if s.reduction), key=lambda s: abs(s.reduction - wanted))
 
 
 def simulate_sparse(args: argparse.Namespace, clip: str, time: float, data: workload.Inputs, progress: Progress,

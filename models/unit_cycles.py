@@ -9,6 +9,7 @@ and stalls. Of the ports of vbuf, reads of STORE and RU give way to SFU; other r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
@@ -46,7 +47,7 @@ def transfer_item(f: Fields, rows: int, config: Config) -> Item:
     return bursts, dma.LIST_CYCLES if f["list"] else 0
 
 
-class _Dma:
+class _Dma(ABC):
     """Cut and slots, common to both directions. Of a burst: `cut` leaves the address counter, `issue` enters the AR or AW
     register with a slot, `over` its slot may be used again."""
 
@@ -57,9 +58,9 @@ class _Dma:
         self.data = -1  # last beat
         self.done = -1
 
+    @abstractmethod
     def burst(self, issue: int, beats: int) -> int:
         """A burst in the AR or AW register at `issue`: when its slot is free again."""
-        raise NotImplementedError
 
     def accept(self, now: int, item: Item) -> tuple[int, int]:
         bursts, wait = item

@@ -9,6 +9,7 @@ import pytest
 
 from compiler import inputs
 from compiler.checkpoint import RandomCheckpoint
+from compiler.errors import CompileError
 from compiler.model import Compiled, compile_blocks, pair
 from compiler.sparsity import Policies
 from compiler.tests import hazards, small
@@ -129,3 +130,8 @@ def test_whole_denoiser_in_two_branches() -> None:
     inputs.write_patches(both, memory, latte.patchify(model.config, latents), latte.spatial_positions(model.config))
     result = small.run(both, memory).memory
     assert equal([inputs.read(both, result, "out", b) for b in range(2)], expected)
+
+
+def test_no_branch_is_refused() -> None:
+    with pytest.raises(CompileError, match="at least one branch"):
+        compile_blocks(RandomCheckpoint(small.dims(**D)), MACHINE, CAPTIONS, pair(0), branches=())

@@ -39,7 +39,7 @@ def test_model_predicts_the_rtl() -> None:
 
 
 def test_the_limit_sees_a_wrong_constant() -> None:
-    """A check that takes twice its time, a memory that is farther away, a context less: each moves the prediction beyond the limit."""
+    """A check that takes four times as long, a memory that is farther away, a context less: each moves the prediction beyond the limit."""
     d = drawn("dense", 2, 2)
     case = cycles.prepare(d)
     right = cycles.predict(case, 2, d.latency)

@@ -117,22 +117,15 @@ def task_spans(lines: list[list[str]], core: int) -> list[TaskSpan]:
 
 def read_spans(folder: Path, core: int) -> tuple[list[Span], list[TaskSpan]]:
     """Instructions and tasks of one core from the trace files in `folder`, in the order of their ends."""
-    spans, tasks, under_way, running = [], [], {unit: deque() for unit in Unit}, {}
-    for words in trace_lines(folder, core):
-        cycle = int(words[0])
+    spans, under_way, lines = [], {unit: deque() for unit in Unit}, trace_lines(folder, core)
+    for words in lines:
         if len(words) == 6:
-            unit, tag, context, entry = Unit(int(words[1])), *map(int, words[3:])
+            cycle, unit, tag, context, entry = int(words[0]), Unit(int(words[1])), *map(int, words[3:])
             if words[2] == "s":
                 under_way[unit].append(cycle)
             else:
                 spans.append(Span(under_way[unit].popleft(), cycle, core, context, unit, tag, entry))
-        elif words[1] == "task":
-            context, entry = int(words[3]), int(words[4])
-            if words[2] == "s":
-                running[context] = cycle
-            else:
-                tasks.append(TaskSpan(running.pop(context), cycle, core, context, entry))
-    return spans, tasks
+    return spans, task_spans(lines, core)
 
 
 @dataclass(frozen=True)
