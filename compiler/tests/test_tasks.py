@@ -224,9 +224,8 @@ def test_priorities_follow_the_longest_chain() -> None:
     for phase, priority in tasks:
         by_phase.setdefault(phase, []).append(priority)
     lead = PRIORITIES * LEAD // len(by_phase)
-    assert any(len(p) > 1 for p in by_phase.values())
+    assert any(max(p) > min(p) for p in by_phase.values()), "the front of a phase runs ahead"
     for found in by_phase.values():
-        assert len(set(found)) == len(found) or len(found) > lead, "the tiles of a phase go one behind the other"
         assert max(found) - min(found) <= lead, "as far apart as the front of a phase may run ahead"
 
 
