@@ -4,10 +4,11 @@ Every block of BLOCKS is read with read_slang, mapped with `synth_xilinx -family
 process of its own, two at a time. A block's `parts` are black boxes in it: they are blocks of their own, whose cost is
 added as often as they occur; so are PRIMITIVES, in every block and at a fixed cost. Prints tables, writes
 build/reports/synth.json (docs/reports.md: `blocks`, parts included; `dspe`, the designs of a DSP-E; `v80`, the largest array)
-and fails if any block does not synthesise. Logs: build/synth/<block>.log.
+and fails if any block does not synthesise. Logs: build/synth/<block>.log. `--merge WORD ...` prices the blocks of these words and those
+that hold them, and takes all others from bench/results/synth.json.
 
 lut: LUT1..LUT6 cells; lutram: LUT sites used as distributed RAM or shift register; dsp58: DSP48E2 cells (27x18 bits, where a
-DSP58 has 27x24) and fvgm_dsp58; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
+DSP58 has 27x24), fvgm_dsp58 and fvgm_dspfp32; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
 registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each), ltp2x: the same of paths that
 end in a register on the double clock; of a block and its parts the greatest.
 """
@@ -34,6 +35,7 @@ from scripts.rtl_sources import ROOT, modules
 from tb.common.runner import packages
 
 REPORT = ROOT / "build" / "reports" / "synth.json"
+RECORDED = ROOT / "bench" / "results" / "synth.json"
 LOGS = ROOT / "build" / "synth"
 CPU_LIMIT_S = 600  # processor time of one block: a busy host does not fail a block, a block too large does
 FLOW = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
@@ -44,7 +46,7 @@ SITES = {"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8, "RAM32X1D": 2, "
          "RAM128X1S": 2, "RAM256X1S": 4, "RAM256X1D": 8}
 REGISTERS = "FDRE,FDSE,FDCE,FDPE"
 # Wrappers of rtl/prim that are one hard block of the device, registers inside included.
-PRIMITIVES = {"fvgm_dsp58": {"dsp58": 1}}
+PRIMITIVES = {"fvgm_dsp58": {"dsp58": 1}, "fvgm_dspfp32": {"dsp58": 1}}
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ _CHAINS = ("fvgm_dspe_chain", "fvgm_dspe_align.row", "fvgm_dspe_align.column")
 BLOCKS = (
     Block("fvgm_fp32_mul"), Block("fvgm_fp32_add"), Block("fvgm_fp32_to_fp16"), Block("fvgm_fp32_to_i8"),
     Block("fvgm_i32_to_fp32"), Block("fvgm_acc_to_fp32"), Block("fvgm_fp16_to_fp32"),
+    # what the FP32 operators cost without the DSP58's floating-point mode
+    Block("fvgm_dspfp32_twin", (), {"Add": 0}, "mul"), Block("fvgm_dspfp32_twin", (), {"Add": 1}, "add"),
     Block("fvgm_dspe"), Block("fvgm_dspe_packed"), Block("fvgm_dspe_shift"), Block("fvgm_dspe_acc"),
     Block("fvgm_dspe_chain", ("fvgm_dspe_shift",)),
     Block("fvgm_dspe_align", (), {"Bits": 27, "Pair": 1, "Slack": 0}, "row"),
@@ -146,7 +150,7 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
     ys.run_pass(f"select -set sequential {SEQUENTIAL}", design)
     ys.run_pass(f"tee -q -o {out}.ltp ltp * @sequential %d", design)
     fast = f"w:clk2x_i %co1:+{REGISTERS}[C] t:FD* %i"
-    ys.run_pass(f"select -set cone {fast} %ci1:-{REGISTERS}[C] %ci*:-{REGISTERS},SRL16E,SRLC32E,fvgm_dsp58", design)
+    ys.run_pass(f"select -set cone {fast} %ci1:-{REGISTERS}[C] %ci*:-{','.join((REGISTERS, 'SRL16E', 'SRLC32E', *PRIMITIVES))}", design)
     ys.run_pass(f"tee -q -o {out}.ltp2x ltp @cone @sequential %d", design)
     mapped = json.loads(Path(f"{out}.stat").read_text())["design"]["num_cells_by_type"]
 
@@ -251,6 +255,7 @@ def main() -> int:
     """Price all blocks, or those whose name contains one of the given words."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="only blocks whose name contains one of these")
+    parser.add_argument("--merge", action="store_true", help="also blocks that hold these; all others as recorded in bench/results")
     parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
     parser.add_argument("--worker", nargs="+", metavar="BLOCK", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -262,6 +267,9 @@ def main() -> int:
         return 0
 
     wanted = {b.name for b in BLOCKS if not options.words or any(w in b.name for w in options.words)}
+    if options.merge:
+        for block in BLOCKS:
+            wanted |= {block.name} if wanted & set(block.parts) else set()
     for block in reversed(BLOCKS):
         wanted |= set(block.parts) if block.name in wanted else set()
     chosen = [b for b in BLOCKS if b.name in wanted]
@@ -283,11 +291,15 @@ def main() -> int:
         shown = " ".join(f"{k}={v}" for k, v in result["parameters"].items())
         table.add_row(block.name, shown, *(f"{n:,.6g}" for n in numbers), parts)
     console.print(table)
-    report = {"flow": FLOW, "blocks": {name: {k: v for k, v in r.items() if k != "seconds"} for name, r in results.items()}}
     failed = [f"{name}: {result['error']}" for name, result in results.items() if "error" in result]
+    if options.merge and not failed:
+        results = json.loads(RECORDED.read_text())["blocks"] | results
+        failed = [f"{block.name}: not recorded, name it" for block in BLOCKS if block.name not in results]
+        results = {block.name: results[block.name] for block in BLOCKS if block.name in results}
+    report = {"flow": FLOW, "blocks": {name: {k: v for k, v in r.items() if k != "seconds"} for name, r in results.items()}}
     for line in failed:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if not failed and len(chosen) == len(BLOCKS):
+    if not failed and len(results) == len(BLOCKS):
         report |= {"dspe": dspe_designs(results), "v80": v80_array(results["fvgm_mpu_array.v80"])}
         table = Table("per DSP58", "INT8", "FP16", "LUT sites", "of them RAM", "edges", "FF", "path", "2x", "gain")
         for d in report["dspe"]:

@@ -39,6 +39,12 @@ package fvgm_fp_pkg;
     return (a.exp == '1) && (a.man == '0);
   endfunction
 
+  // The DSP58 leaves the sign of a NaN open. Its exponent and the top bit of its significand are
+  // ones, which no other number has.
+  function automatic logic [31:0] fp32_unsigned_nan(logic [31:0] p);
+    return {p[31] && !(&p[30:22]), p[30:0]};
+  endfunction
+
   // Zero or subnormal: the arithmetic operators take both as zero.
   function automatic logic fp32_is_zero(fp32_t a);
     return a.exp == '0;
