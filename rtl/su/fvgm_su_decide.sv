@@ -189,7 +189,7 @@ module fvgm_su_decide
 
   // Rows that are kept to fill a tile of the array. The counts change at most every five cycles.
   logic [7:0] filled_q;  // kept rows modulo fill
-  logic stays_q;
+  logic stays_q, by_step;
 
   always_ff @(posedge clk_i) begin
     stays_q <= filled_q != '0 && !cmd_i.window[0] &&
@@ -200,7 +200,7 @@ module fvgm_su_decide
   end
 
   // Decision.
-  logic similar, by_mask, by_step, old_stays;
+  logic similar, by_mask, old_stays;
   logic [3:0] age;
 
   assign similar = tail_row_q.step_positive && exceeds(step_square_q, mul_y_i);
