@@ -114,6 +114,15 @@ def _exact(name: str, words: Words) -> tuple[np.ndarray, np.ndarray]:
     return a, zero
 
 
+def on_dsp58(name: str, words: Words, result: np.ndarray) -> np.ndarray:
+    """`result` as AMD's model of the DSPFP32 has it: a product is tiny after rounding, so one that rounds to 2^-126 is not."""
+    if name != "fp32_mul":
+        return result
+    with np.errstate(all="ignore"):
+        exact = np.abs(_exact(name, words)[0])
+    return np.where((exact >= 2.0**-126 - 2.0**-151) & (exact < 2.0**-126), result | 0x0080_0000, result)
+
+
 def roundings(name: str, words: Words, result: np.ndarray) -> np.ndarray:
     """How each result was rounded: ROUNDINGS, overflow (or saturation), flushed, tiny_before_rounding, special."""
     with np.errstate(all="ignore"):
