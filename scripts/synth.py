@@ -4,12 +4,12 @@ Every block of BLOCKS is read with read_slang, mapped with `synth_xilinx -family
 process of its own, two at a time. A block's `parts` are black boxes in it: they are blocks of their own, whose cost is
 added as often as they occur; so are PRIMITIVES, in every block and at a fixed cost. Prints tables, writes
 build/reports/synth.json (docs/reports.md: `blocks`, parts included; `dspe`, the designs of a DSP-E; `v80`, the largest array)
-and fails if any block does not synthesise. Logs: build/synth/<block>.log. `--merge WORD ...` prices the blocks of these words and those
-that hold them, and takes all others from bench/results/synth.json.
+and fails if any block does not synthesise. Logs: build/synth/<block>.log. `--merge WORD ...` prices the blocks of these
+words and those that hold them, and takes all others from bench/results/synth.json.
 
 lut: LUT1..LUT6 cells; lutram: LUT sites used as distributed RAM or shift register; dsp58: DSP48E2 cells (27x18 bits, where a
-DSP58 has 27x24), fvgm_dsp58 and fvgm_dspfp32; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the longest path between
-registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each), ltp2x: the same of paths that
+DSP58 has 27x24), fvgm_dsp58 and fvgm_dspfp32; bram: 36 Kbit blocks, an 18 Kbit one counts half; ltp: cells on the
+longest path between registers, memories, DSPs, parts and ports (a carry chain counts as its cells, 4 bits each), ltp2x: the same of paths that
 end in a register on the double clock; of a block and its parts the greatest.
 """
 
@@ -150,7 +150,8 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
     ys.run_pass(f"select -set sequential {SEQUENTIAL}", design)
     ys.run_pass(f"tee -q -o {out}.ltp ltp * @sequential %d", design)
     fast = f"w:clk2x_i %co1:+{REGISTERS}[C] t:FD* %i"
-    ys.run_pass(f"select -set cone {fast} %ci1:-{REGISTERS}[C] %ci*:-{','.join((REGISTERS, 'SRL16E', 'SRLC32E', *PRIMITIVES))}", design)
+    ends = ",".join((REGISTERS, "SRL16E", "SRLC32E", *PRIMITIVES))
+    ys.run_pass(f"select -set cone {fast} %ci1:-{REGISTERS}[C] %ci*:-{ends}", design)
     ys.run_pass(f"tee -q -o {out}.ltp2x ltp @cone @sequential %d", design)
     mapped = json.loads(Path(f"{out}.stat").read_text())["design"]["num_cells_by_type"]
 
@@ -255,7 +256,7 @@ def main() -> int:
     """Price all blocks, or those whose name contains one of the given words."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="only blocks whose name contains one of these")
-    parser.add_argument("--merge", action="store_true", help="also blocks that hold these; all others as recorded in bench/results")
+    parser.add_argument("--merge", action="store_true", help="also what holds these; others as recorded")
     parser.add_argument("--jobs", type=int, default=2, help="blocks at a time")
     parser.add_argument("--worker", nargs="+", metavar="BLOCK", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 // One DSP58 of a Versal device in floating-point mode: p_o = a_i * b_i after FpMulLatency = 3
-// cycles, or with Add a_i + b_i after FpAddLatency = 4, one operation per cycle. The rest of the RTL
-// instantiates this module, never the vendor's primitive.
+// cycles, or with Add a_i + b_i after FpAddLatency = 4, one operation per cycle. The rest of the
+// RTL instantiates this module, never the vendor's primitive.
 //
 // With the macro FVGM_VENDOR_PRIMITIVES it is AMD's primitive DSPFP32, otherwise its behavioural
 // twin fvgm_dspfp32_twin of equal latency. The sign of a NaN is not defined; everything else, and

@@ -2,8 +2,8 @@
 // manual AM004: p_o = a_i * b_i, or with Add a_i + b_i, rounded to nearest even.
 //
 // A subnormal operand counts as zero of its sign; a result of magnitude below 2^-126 is zero of its
-// sign; x + (-x) is +0; overflow is infinity; a NaN is 0x7FC00000 with any sign: that of the product
-// of the signs, or of the greater operand (docs/prim.md says what the manual leaves open).
+// sign; x + (-x) is +0; overflow is infinity. A NaN is 0x7FC00000 with some sign, that of the
+// product or of the greater operand: users must not rely on it (docs/prim.md).
 //
 // Stages of a product: unpack and classify; product of the significands; normalise, round, pack. Of
 // a sum: unpack, order by magnitude; align the smaller; add or subtract, count leading zeros;

@@ -115,7 +115,7 @@ def _exact(name: str, words: Words) -> tuple[np.ndarray, np.ndarray]:
 
 
 def on_dsp58(name: str, words: Words, result: np.ndarray) -> np.ndarray:
-    """`result` as AMD's model of the DSPFP32 has it: a product is tiny after rounding, so one that rounds to 2^-126 is not."""
+    """`result` as AMD's model of the DSPFP32 has it: tiny after rounding, so a product that rounds to 2^-126 is kept."""
     if name != "fp32_mul":
         return result
     with np.errstate(all="ignore"):

@@ -4,8 +4,9 @@ Method: the primitive in eight configurations (all registers, none, mixtures; pr
 inputs; multiplier only, adder only), every legal OPMODE with every ALUMODE, random INMODE, NEGATE and carry, operands
 bent towards the corners of their ports; first streaming, then with every clock enable and every reset drawn by itself.
 Checks: every bit of P, PCOUT, ACOUT and BCOUT in every cycle, so also every latency; coverage goals. Each illegal
-selection fails its assertion, each illegal parameter stops elaboration by name. The branches with the vendor's primitives
-are elaborated against declarations of their ports; fvgm_dspfp32 calculates in tb/fp. It does not prove: that AMD's silicon does what its manual says.
+selection fails its assertion, each illegal parameter stops elaboration by name. The branches with the vendor's
+primitives are elaborated against declarations of their ports (fvgm_dspfp32 calculates in tb/fp). It does not prove:
+that AMD's silicon does what its manual says.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def test_illegal_parameter_is_named(parameters: dict[str, int], named: str) -> N
     assert len(errors) == 1 and f"fvgm_dsp58: {named} must be" in errors[0]
 
 
-@pytest.mark.parametrize(("module", "parameters"), [("fvgm_dsp58", ()), ("fvgm_dspfp32", ("-GAdd=0",)), ("fvgm_dspfp32", ("-GAdd=1",))])
+@pytest.mark.parametrize(("module", "parameters"), [("fvgm_dsp58", ()), ("fvgm_dspfp32", ("-GAdd=0",)),
+                                                    ("fvgm_dspfp32", ("-GAdd=1",))])
 def test_vendor_branch_elaborates(module: str, parameters: tuple[str, ...]) -> None:
     """With FVGM_VENDOR_PRIMITIVES every port and attribute of the instance exists, and every port has its width."""
     command = ["verilator", "--lint-only", "-Wall", "-Wno-UNUSED", "-Wno-UNDRIVEN", "-Wno-PINCONNECTEMPTY",
