@@ -18,6 +18,8 @@ source [lindex $argv 0]
 
 set Part xcv80-lsva4737-2MHP-e-S
 set Top fvgm_v80
+# The wrappers of rtl/prim take the device's primitives, not their behavioural twins (docs/prim.md).
+set Define FVGM_VENDOR_PRIMITIVES
 
 proc write_report {mode slack image} {
   global Report ClockPeriod
@@ -29,14 +31,15 @@ proc write_report {mode slack image} {
 }
 
 proc out_of_context {} {
-  global Part Top Sources IncludeDir Clocks OutDir
+  global Part Top Define Sources IncludeDir Clocks OutDir
   create_project -in_memory -part $Part
   set_property source_mgmt_mode None [current_project]
   read_verilog -sv [lsearch -all -inline $Sources *.sv]
   read_verilog [lsearch -all -inline $Sources *.v]
   read_xdc -mode out_of_context $Clocks
 
-  synth_design -top $Top -part $Part -mode out_of_context -include_dirs $IncludeDir -flatten_hierarchy rebuilt
+  synth_design -top $Top -part $Part -mode out_of_context -include_dirs $IncludeDir -verilog_define $Define \
+    -flatten_hierarchy rebuilt
   write_checkpoint -force [file join $OutDir synth.dcp]
   report_utilization -hierarchical -file [file join $OutDir synth_utilization.rpt]
 
@@ -53,12 +56,14 @@ proc out_of_context {} {
 }
 
 proc with_shell {} {
-  global Sources IncludeDir OutDir ShellProject Jobs
+  global Define Sources IncludeDir OutDir ShellProject Jobs
   open_project $ShellProject
   set files [current_fileset]
   add_files -quiet -norecurse -fileset $files $Sources
   set dirs [get_property include_dirs $files]
   if {[lsearch -exact $dirs $IncludeDir] < 0} { set_property include_dirs [concat $dirs [list $IncludeDir]] $files }
+  set defines [get_property verilog_define $files]
+  if {[lsearch -exact $defines $Define] < 0} { set_property verilog_define [concat $defines [list $Define]] $files }
   update_compile_order -fileset $files
 
   set run [get_runs impl_1]

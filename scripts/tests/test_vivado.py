@@ -29,6 +29,21 @@ def test_wrapper_elaborates(cores: int, tmp_path: Path) -> None:
     assert len(re.findall(r"m_axi_hbm1_\d+_araddr,?$", file.read_text(), re.MULTILINE)) == cores
 
 
+def test_vendor_primitives_elaborate(tmp_path: Path) -> None:
+    """Both ways of the Tcl define what takes the device's primitives, and all wrappers fit their declarations."""
+    tcl = (vivado.ROOT / "fpga/v80/build.tcl").read_text()
+    assert "set Define FVGM_VENDOR_PRIMITIVES" in tcl
+    assert "-verilog_define $Define" in tcl and "set_property verilog_define [concat $defines [list $Define]] $files" in tcl
+    file = tmp_path / "fvgm_v80.v"
+    file.write_text(vivado.wrapper(replace(config.load("tiny"), cores=1)))
+    run = subprocess.run(["verilator", "--lint-only", "-Wall", "-Wno-UNUSED", "-Wno-UNDRIVEN", "-Wno-PINCONNECTEMPTY",
+                          "--timing", "-DFVGM_VENDOR_PRIMITIVES",
+                          "-y", str(vivado.ROOT / "tb/prim"), *library_arguments(), str(vivado.ROOT / "rtl/verilator.vlt"),
+                          *map(str, packages()), str(file), "--top-module", "fvgm_v80"],
+                         env=os.environ | verilator_environment(), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_settings_name_files_that_exist() -> None:
     values = dict(line.removeprefix("set ").split(" ", 1) for line in vivado.settings("", 2).splitlines())
     sources = values["Sources"].strip("{}").split()
