@@ -16,7 +16,7 @@ from models.config import Config
 from models.isa import Cause
 from models.slices import Slices
 
-PAGE = 15  # of the register space
+PAGE = 31  # of the register space
 IDENTITY = 0x51545646  # "FVTQ", first letter in the lowest byte
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from models.isa import MAX_CONTEXTS
+from models.isa import MAX_CONTEXTS, MAX_CORES
 
 CONFIG_FILE = Path(__file__).resolve().parent.parent / "configs.yaml"
 
 UNIT_BYTES = 16  # one on-chip word: 8 FP16, 16 INT8 or 4 FP32
-MAX_CORES = 8
 BEAT_BYTES = 32  # one beat of a 256-bit AXI4 port: two units
 
 

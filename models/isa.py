@@ -41,6 +41,7 @@ NUM_SEMAPHORES = 64
 NUM_WAITS = 3
 NUM_COUNTS = 16  # count register 0 does not exist
 MAX_LIST_ROWS = 1024  # rows of one SU: what an entry of mbuf can name
+MAX_CORES = 16
 MAX_CONTEXTS = 8  # of a core
 NUM_EVENTS = 256  # of the task queue; event 0 does not exist
 NUM_TASK_WAITS = 4
@@ -193,7 +194,7 @@ TASK = _fields(
     ("length", 16, "instructions of the program, END included, at least 1"),
     ("set", 8, "TASK: weight set that it needs, 0: none; WEIGHTS: weight set that it loads, at least 1"),
     ("areas", 8, "bit a: the set lies in area a"),
-    ("cores", 8, "bit c: core c may run it; WEIGHTS: core c runs it"),
+    ("cores", MAX_CORES, "bit c: core c may run it; WEIGHTS: core c runs it"),
     ("priority", 8, "larger goes first, among the ready entries and among the contexts of a core"),
     ("signal0", 8, "event incremented when the task is over; 0: none"),
     ("signal1", 8, "event incremented when the task is over; 0: none"),

@@ -7,8 +7,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from models import isa
-from models.isa import (HEADER, HEADER_BITS, INSTRUCTION_BYTES, LIST_ENTRY, MAX_CONTEXTS, MAX_LIST_ROWS, NUM_AREAS, NUM_COUNTS,
-                        NUM_EVENTS, NUM_SEMAPHORES, NUM_SETS, NUM_TASK_WAITS, NUM_WAITS, PAYLOAD, TASK, UNIT_OF, Buffer, Cause,
+from models.isa import (HEADER, HEADER_BITS, INSTRUCTION_BYTES, LIST_ENTRY, MAX_CONTEXTS, MAX_CORES, MAX_LIST_ROWS, NUM_AREAS,
+                        NUM_COUNTS, NUM_EVENTS, NUM_SEMAPHORES, NUM_SETS, NUM_TASK_WAITS, NUM_WAITS, PAYLOAD, TASK, UNIT_OF, Buffer, Cause,
                         Field, Layout, Opcode, Precision, RuOp, SfuOp, SliceBuffer, TaskKind, Unit)
 
 _PAYLOAD_NAMES = (("Transfer", Opcode.LOAD), ("Gemm", Opcode.GEMM), ("Sfu", Opcode.SFU), ("Su", Opcode.SU),
@@ -43,6 +43,7 @@ def systemverilog() -> str:
         f"  localparam int unsigned NumCounts = {NUM_COUNTS};",
         f"  localparam int unsigned MaxListRows = {MAX_LIST_ROWS};",
         f"  localparam int unsigned NumUnits = {len(Unit)};",
+        f"  localparam int unsigned MaxCores = {MAX_CORES};",
         f"  localparam int unsigned MaxContexts = {MAX_CONTEXTS};",
         f"  localparam int unsigned NumSliceBuffers = {len(SliceBuffer)};",
         f"  localparam int unsigned NumEvents = {NUM_EVENTS};",

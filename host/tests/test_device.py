@@ -16,7 +16,7 @@ from host.driver import IDENTITY as CORE_IDENTITY
 from host.driver import PAGE_BYTES, DriverError
 from host.transport import InterruptTimeout, TransportError
 from models import config as configs
-from models.isa import Cause, Unit
+from models.isa import MAX_CORES, Cause, Unit
 from models.slices import Slices
 
 CONFIG = configs.load("tiny")
@@ -48,7 +48,9 @@ class Registers:
                 self.set(core, f"config_{name}", value=getattr(CONFIG, name))
 
     def word(self, page: int, name: str, **fields: int) -> int:
-        return sum(value << self.maps[page][name].fields[f].low for f, value in fields.items())
+        places = self.maps[page][name].fields
+        assert all(value < 1 << places[f].width for f, value in fields.items()), name
+        return sum(value << places[f].low for f, value in fields.items())
 
     def set(self, page: int, name: str, **fields: int) -> None:
         self.words[page, name] = self.word(page, name, **fields)
@@ -91,7 +93,7 @@ class Registers:
             raise InterruptTimeout(f"page {page}")
 
 
-@pytest.mark.parametrize("cores", [1, 2, 4])
+@pytest.mark.parametrize("cores", [1, 2, MAX_CORES])
 def test_start_writes_every_register_and_starts_last(cores: int) -> None:
     registers = Registers(cores)
     device = Device(registers)
@@ -110,19 +112,20 @@ def test_start_writes_every_register_and_starts_last(cores: int) -> None:
     assert [w for w in registers.written if w[1] == "control"] == [(PAGE, "control", 1)], "cores are started by the task queue"
 
 
-def test_a_good_run_clears_its_interrupt_and_counts() -> None:
-    registers = Registers()
+@pytest.mark.parametrize("cores", [2, MAX_CORES])
+def test_a_good_run_clears_its_interrupt_and_counts(cores: int) -> None:
+    registers = Registers(cores)
     registers.ends(PAGE, "irq_status", done=1)
     registers.ends(PAGE, "status", idle=1, done=1)
     device = Device(registers)
     device.run(TABLE, 3, READ, WRITE, SLICES)
     assert registers.words[PAGE, "irq_status"] == 0
-    numbers = iter(range(1000, 2000))
+    numbers = iter(range(1000, 9000))
     for key in registers.words:
         if key[1].startswith("count_"):
             registers.words[key] = next(numbers)
     counters = device.counters()
-    assert counters["cycles"] == registers.wide(PAGE, "count_cycles") and len(counters["cores"]) == 2
+    assert counters["cycles"] == registers.wide(PAGE, "count_cycles") and len(counters["cores"]) == cores
     for core, found in enumerate(counters["cores"]):
         for name in ("tasks", "weights", "starved", "full", "active"):
             assert found[f"queue_{name}"] == registers.words[PAGE, f"count_core{core}_{name}"]
@@ -148,20 +151,21 @@ def test_a_fault_of_the_table_names_entry_and_address() -> None:
     assert registers.words[PAGE, "irq_status"] == 0
 
 
-def test_a_fault_of_a_core_is_that_cores() -> None:
-    registers = Registers()
+@pytest.mark.parametrize("core", [1, MAX_CORES - 1])
+def test_a_fault_of_a_core_is_that_cores(core: int) -> None:
+    registers = Registers(core + 1)
     registers.ends(PAGE, "status", idle=1, error=1)
-    registers.ends(PAGE, "cause", cause=Cause.CORE_ERROR, core=1)
+    registers.ends(PAGE, "cause", cause=Cause.CORE_ERROR, core=core)
     registers.ends(0, "cause", cause=Cause.DEADLOCK)
-    registers.ends(1, "cause", cause=Cause.COUNT_RANGE, unit_id=Unit.STORE, opcode=3)
-    registers.ends(1, "cause_index", value=5)
-    registers.ends(1, "cause_task", value=12)
+    registers.ends(core, "cause", cause=Cause.COUNT_RANGE, unit_id=Unit.STORE, opcode=3)
+    registers.ends(core, "cause_index", value=5)
+    registers.ends(core, "cause_task", value=12)
     with pytest.raises(TableError) as caught:
         Device(registers).run(TABLE, 30, READ, WRITE, SLICES)
     fault = caught.value.fault
-    assert (fault.cause, fault.core) == (Cause.CORE_ERROR, 1)
+    assert (fault.cause, fault.core) == (Cause.CORE_ERROR, core)
     assert (fault.fault.cause, fault.fault.unit, fault.fault.index, fault.fault.task) == (Cause.COUNT_RANGE, Unit.STORE, 5, 12)
-    assert str(caught.value) == "CORE_ERROR: core 1, task 12: COUNT_RANGE at instruction 5 (opcode 3) of unit STORE"
+    assert str(caught.value) == f"CORE_ERROR: core {core}, task 12: COUNT_RANGE at instruction 5 (opcode 3) of unit STORE"
 
 
 def test_a_busy_queue_is_left_alone() -> None:

@@ -39,7 +39,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         config.load("huge")
 
 
-@pytest.mark.parametrize("field, value", [("vbuf", 0), ("chain_rows", 33), ("abuf", "many")])
+@pytest.mark.parametrize("field, value", [("vbuf", 0), ("cores", config.MAX_CORES + 1), ("chain_rows", 33), ("abuf", "many")])
 def test_an_unusable_number_is_named(field, value):
     good = config.load("tiny")
     with pytest.raises(config.ConfigError, match=field):

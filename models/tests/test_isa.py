@@ -49,6 +49,14 @@ def test_list_entry_and_widths():
         assert f"localparam int unsigned {name}W = {sv_layout(struct)['reserved'][0]};" in PACKAGE
 
 
+def test_entry_of_a_table():
+    layout = sv_layout("task_t")
+    assert max(lsb + width for lsb, width in layout.values()) == 8 * isa.INSTRUCTION_BYTES
+    names = {f.name: "prio" if f.name == "priority" else f.name for f in isa.TASK}
+    assert {names[f.name]: (f.lsb, f.bits) for f in isa.TASK} == {n: v for n, v in layout.items() if n != "reserved"}
+    assert layout["cores"][1] == isa.MAX_CORES and f"localparam int unsigned MaxCores = {isa.MAX_CORES};" in PACKAGE
+
+
 def test_enumerations_have_the_values_of_the_package():
     for enum, prefix in ((isa.Opcode, "Op"), (isa.Buffer, "Buf"), (isa.SfuOp, "Sfu"), (isa.RuOp, "Ru"), (isa.Cause, "Cause"), (isa.Unit, "Unit")):
         for member in enum:

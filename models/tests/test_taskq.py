@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from models.isa import NUM_AREAS, TaskKind, encode_task
-from models.isa import Cause
+from models.isa import MAX_CORES, NUM_AREAS, Cause, TaskKind, encode_task
 from models.taskq import TaskQueue, check_entry, check_table, decode_table, stuck
 
 WAITS = range(4)
@@ -21,7 +20,7 @@ WAITS = range(4)
 
 def entry(kind: TaskKind, **fields: int) -> dict[str, int]:
     """An entry as decode_table gives it."""
-    return decode_table(encode_task(kind, **{"length": 1, "cores": 0xFF, **fields}), 1)[0][0]
+    return decode_table(encode_task(kind, **{"length": 1, "cores": (1 << MAX_CORES) - 1, **fields}), 1)[0][0]
 
 
 def random_table(rng: np.random.Generator, cores: int, number: int, good: bool) -> list[dict[str, int]]:
@@ -142,7 +141,7 @@ def run(rng: np.random.Generator, table: list[dict[str, int]], cores: int, conte
             oracle.history.append(("end", e, c))
 
 
-SIZES = [(1, 1, 1), (1, 2, 4), (2, 2, 4), (3, 4, 8), (4, 8, 16)]
+SIZES = [(1, 1, 1), (1, 2, 4), (2, 2, 4), (3, 4, 8), (4, 8, 16), (12, 2, 8)]
 
 
 @pytest.mark.parametrize("cores,contexts,window", SIZES)
@@ -189,6 +188,17 @@ def test_events_wrap():
     queue.start(1, 0)
     queue.complete(1, 0)
     assert queue.events[3] == 1
+
+
+def test_each_core_has_its_bit():
+    """TASKs of one core each, the last core first, on the largest machine: each goes to its core alone."""
+    table = [entry(TaskKind.TASK, cores=1 << core) for core in reversed(range(MAX_CORES))] + [entry(TaskKind.END)]
+    queue = TaskQueue(table, MAX_CORES, 1, MAX_CORES)
+    assert queue.startable() == [(e, MAX_CORES - 1 - e) for e in range(MAX_CORES)]
+    for core in range(MAX_CORES):
+        only = entry(TaskKind.TASK, cores=1 << core)
+        assert check_entry(only, core + 1) == Cause.NONE
+        assert core == 0 or check_entry(only, core) == Cause.ILLEGAL_FIELD
 
 
 def test_checks():

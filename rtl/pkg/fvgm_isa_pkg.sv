@@ -9,6 +9,7 @@ package fvgm_isa_pkg;
   localparam int unsigned NumCounts = 16;
   localparam int unsigned MaxListRows = 1024;
   localparam int unsigned NumUnits = 6;
+  localparam int unsigned MaxCores = 16;
   localparam int unsigned MaxContexts = 8;
   localparam int unsigned NumSliceBuffers = 6;
   localparam int unsigned NumEvents = 256;
@@ -240,7 +241,7 @@ package fvgm_isa_pkg;
   } list_entry_t;
 
   typedef struct packed {
-    logic [287:0] reserved;
+    logic [279:0] reserved;
     logic [15:0] tag;
     logic [15:0] wait3_value;
     logic [7:0] wait3_event;
@@ -253,7 +254,7 @@ package fvgm_isa_pkg;
     logic [7:0] signal1;
     logic [7:0] signal0;
     logic [7:0] prio;
-    logic [7:0] cores;
+    logic [15:0] cores;
     logic [7:0] areas;
     logic [7:0] set;
     logic [15:0] length;

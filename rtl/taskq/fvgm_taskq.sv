@@ -7,7 +7,7 @@
 `include "fvgm_assert.svh"
 
 module fvgm_taskq #(
-    parameter int unsigned NumCores    = 1,   // 1 to 8
+    parameter int unsigned NumCores    = 1,   // 1 to 16
     parameter int unsigned Contexts    = 2,   // 1, 2, 4 or 8
     parameter int unsigned TaskWindow  = 4,   // power of two
     parameter int unsigned ABufUnits   = 2048,

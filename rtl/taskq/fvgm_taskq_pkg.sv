@@ -5,7 +5,6 @@ package fvgm_taskq_pkg;
   import fvgm_task_pkg::*;
 
   localparam int unsigned LimitW = AddrW + 1;  // exclusive ends, up to 2^40
-  localparam int unsigned MaxCores = 8;
   localparam int unsigned CoreIdW = $clog2(MaxCores);
   localparam int unsigned LoadW = $clog2(MaxContexts + 1);  // tasks of a core
   localparam int unsigned EventIdW = $clog2(NumEvents);

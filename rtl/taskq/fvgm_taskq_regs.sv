@@ -255,7 +255,7 @@ module fvgm_taskq_regs (
             logic starved;
             logic full;
             logic active;
-        } count_core[8];
+        } count_core[16];
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
     logic decoded_err;
@@ -346,7 +346,7 @@ module fvgm_taskq_regs (
         decoded_reg_strb.count_cycles_hi = cpuif_req_masked & (cpuif_addr == 12'h104) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h104);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h104) & !cpuif_req_is_wr;
-        for(int i0=0; i0<8; i0++) begin
+        for(int i0=0; i0<16; i0++) begin
             decoded_reg_strb.count_core[i0].tasks = cpuif_req_masked & (cpuif_addr == 12'h110 + (12)'(i0) * 12'h20) & !cpuif_req_is_wr;
             is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h110 + (12)'(i0) * 12'h20);
             is_valid_rw |= cpuif_req_masked & (cpuif_addr == 12'h110 + (12)'(i0) * 12'h20) & !cpuif_req_is_wr;
@@ -1016,7 +1016,7 @@ module fvgm_taskq_regs (
         end
         if(rd_mux_addr == 12'h50) begin
             readback_data_var[3:0] = hwif_in.cause.cause.next;
-            readback_data_var[10:8] = hwif_in.cause.core.next;
+            readback_data_var[11:8] = hwif_in.cause.core.next;
         end
         if(rd_mux_addr == 12'h54) begin
             readback_data_var[31:0] = hwif_in.cause_index.value.next;
@@ -1070,7 +1070,7 @@ module fvgm_taskq_regs (
         if(rd_mux_addr == 12'h104) begin
             readback_data_var[31:0] = hwif_in.count_cycles_hi.value.next;
         end
-        for(int i0=0; i0<8; i0++) begin
+        for(int i0=0; i0<16; i0++) begin
             if(rd_mux_addr == 12'h110 + (12)'(i0) * 12'h20) begin
                 readback_data_var[31:0] = hwif_in.count_core[i0].tasks.value.next;
             end

@@ -5,7 +5,7 @@ package fvgm_taskq_regs_pkg;
 
     localparam FVGM_TASKQ_REGS_DATA_WIDTH = 32;
     localparam FVGM_TASKQ_REGS_MIN_ADDR_WIDTH = 12;
-    localparam FVGM_TASKQ_REGS_SIZE = 'h210;
+    localparam FVGM_TASKQ_REGS_SIZE = 'h310;
 
     typedef struct {
         logic [7:0] next;
@@ -76,7 +76,7 @@ package fvgm_taskq_regs_pkg;
     } fvgm_taskq_regs__cause__cause__in_t;
 
     typedef struct {
-        logic [2:0] next;
+        logic [3:0] next;
     } fvgm_taskq_regs__cause__core__in_t;
 
     typedef struct {
@@ -182,7 +182,7 @@ package fvgm_taskq_regs_pkg;
         hw_r_desc_4cd8a5fd__in_t cause_addr_hi;
         hw_r_desc_5dec6419__in_t count_cycles_lo;
         hw_r_desc_5a6c1992__in_t count_cycles_hi;
-        fvgm_taskq_regs__count_core__in_t count_core[8];
+        fvgm_taskq_regs__count_core__in_t count_core[16];
     } fvgm_taskq_regs__in_t;
 
     typedef struct {

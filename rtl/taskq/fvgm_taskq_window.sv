@@ -56,7 +56,7 @@ module fvgm_taskq_window #(
     $error("fvgm_taskq_window: Slots must be a power of two, at least 2");
   end
   if (NumCores < 1 || NumCores > MaxCores) begin : g_cores
-    $error("fvgm_taskq_window: NumCores must be 1 to 8");
+    $error("fvgm_taskq_window: NumCores must be 1 to 16");
   end
 
   (* ram_style = "distributed" *) task_start_t start[Slots];

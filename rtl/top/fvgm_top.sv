@@ -2,7 +2,7 @@
 //
 // Core c answers at c << 12 of s_axil (fvgm_top_axil) and owns element c of every port with an index: an
 // AXI4 port for data (m_axi_hbm0), one for instructions (m_axi_hbm1, reads only) and an interrupt. The
-// task queue answers at 0xF000 and owns m_axi_task (reads only) and irq_task_o. A core runs the tasks
+// task queue answers at 0x1F000 and owns m_axi_task (reads only) and irq_task_o. A core runs the tasks
 // that the queue gives it, or, while the queue runs no table, programs of its own. The other parameters
 // are those of fvgm_core, the same for each core, and TaskWindow of fvgm_taskq.
 module fvgm_top #(
@@ -29,7 +29,7 @@ module fvgm_top #(
     // registers, AXI4-Lite
     input  logic s_axil_awvalid,
     output logic s_axil_awready,
-    input  logic [15:0] s_axil_awaddr,
+    input  logic [16:0] s_axil_awaddr,
     input  logic [2:0] s_axil_awprot,
     input  logic s_axil_wvalid,
     output logic s_axil_wready,
@@ -40,7 +40,7 @@ module fvgm_top #(
     output logic [1:0] s_axil_bresp,
     input  logic s_axil_arvalid,
     output logic s_axil_arready,
-    input  logic [15:0] s_axil_araddr,
+    input  logic [16:0] s_axil_araddr,
     input  logic [2:0] s_axil_arprot,
     output logic s_axil_rvalid,
     input  logic s_axil_rready,
@@ -113,8 +113,8 @@ module fvgm_top #(
     output logic [NumCores-1:0] m_axi_hbm1_rready
 );
 
-  if (NumCores < 1 || NumCores > fvgm_taskq_pkg::MaxCores) begin : g_cores
-    $error("fvgm_top: NumCores must be 1 to 8");
+  if (NumCores < 1 || NumCores > fvgm_isa_pkg::MaxCores) begin : g_cores
+    $error("fvgm_top: NumCores must be 1 to 16");
   end
 
   // registers: the cores, then the task queue
@@ -136,7 +136,7 @@ module fvgm_top #(
 
   fvgm_top_axil #(
       .NumCores(NumCores),
-      .AddrBits(16)
+      .AddrBits(17)
   ) u_axil (
       .clk_i,
       .rst_ni,

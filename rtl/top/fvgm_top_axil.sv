@@ -7,7 +7,7 @@
 
 module fvgm_top_axil #(
     parameter int unsigned NumCores = 1,
-    parameter int unsigned AddrBits = 16
+    parameter int unsigned AddrBits = 17
 ) (
     input  logic                          clk_i,
     input  logic                          rst_ni,

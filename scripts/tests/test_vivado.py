@@ -17,7 +17,7 @@ from scripts import vivado
 from tb.common.runner import library_arguments, packages, verilator_environment
 
 
-@pytest.mark.parametrize("cores", [1, 8])
+@pytest.mark.parametrize("cores", [1, 16])
 def test_wrapper_elaborates(cores: int, tmp_path: Path) -> None:
     """No width and no port of fvgm_top is missed."""
     file = tmp_path / "fvgm_v80.v"

@@ -15,7 +15,7 @@ from pyuvm import ConfigDB, uvm_test
 
 from host.taskq_regmap import REGISTERS
 from models.config import load
-from models.isa import TaskKind
+from models.isa import MAX_CORES, TaskKind
 from tb.common.seed import rng
 from tb.taskq.stimulus import complete, encode, random_item
 from tb.taskq.taskq_env import Bus, TableItem, TableSequence, TaskqEnv
@@ -91,7 +91,7 @@ class Latency(Base):
         config, random = self.config, rng("taskq.latency")
         item = random_item(random, config.cores, config.contexts, "none", "ring")
         number = 4 * config.task_window
-        item.table = [complete({"kind": int(TaskKind.TASK), "cores": 255, "length": 1, "signal0": 1 + n % 250,
+        item.table = [complete({"kind": int(TaskKind.TASK), "cores": (1 << MAX_CORES) - 1, "length": 1, "signal0": 1 + n % 250,
                                 "wait0_event": n and 1 + (n - 1) % 250, "wait0_value": n and 1 + (n - 1) // 250,
                                 "priority": int(random.integers(4))})
                       for n in range(number)] + [complete({"kind": int(TaskKind.END)})]
@@ -124,7 +124,7 @@ async def registers(dut) -> None:
     known = {r.offset: (name, r) for name, r in REGISTERS.items()}
     hardware = {"config": config.cores | config.contexts << 8 | config.task_window << 16 | 8 << 24, "status": 1}
     for round_ in range(2):
-        for offset in range(0, 0x200, 4):
+        for offset in range(0, max(known) + 0x20, 4):
             if offset not in known:
                 assert (await bus.read(offset))[0] == 2 and await bus.write(offset, 0) == 2, hex(offset)
                 continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.isa import INSTRUCTION_BYTES, NUM_AREAS, TASK, Cause, TaskKind, encode_task
+from models.isa import INSTRUCTION_BYTES, MAX_CORES, NUM_AREAS, TASK, Cause, TaskKind, encode_task
 from models.taskq import check_entry, stuck
 
 ORIGIN = 0x1_0000_0000
@@ -82,7 +82,7 @@ def good_table(rng: np.random.Generator, cores: int, number: int, style: str) ->
     while len(table) < number:
         f = {"priority": int(rng.choice([0, 0, 1, 7, 255])), "tag": int(rng.integers(1 << 16)), "length": int(rng.integers(1, 1 << 16)),
              "base": 64 * int(rng.integers(1 << 34)), "cores": int(rng.integers(1, every + 1)) if rng.random() < 0.4 else every}
-        f["cores"] |= int(rng.integers(1 << 8 - cores)) << cores  # cores that are not there
+        f["cores"] |= int(rng.integers(1 << MAX_CORES - cores)) << cores  # cores that are not there
         weights = {"wild": rng.random() < 0.25, "ring": tasks_left == 0, "loose": False}[style]
         if weights:
             f["cores"] |= every
@@ -143,7 +143,7 @@ def random_item(rng: np.random.Generator, cores: int, contexts: int, fault: str,
         f = table[at]
         weights = fault.startswith("weights")
         f |= {"kind": int(TaskKind.WEIGHTS if weights else TaskKind.TASK), "set": 1, "areas": 3} if fault != "cores" else {}
-        f |= {"kind": {"kind": int(rng.choice([0, 4, 255]))}, "cores": {"cores": int(rng.integers(1 << 8 - cores)) << cores},
+        f |= {"kind": {"kind": int(rng.choice([0, 4, 255]))}, "cores": {"cores": int(rng.integers(1 << MAX_CORES - cores)) << cores},
               "weights_set": {"set": 0}, "weights_areas": {"areas": 0}, "task_areas": {"areas": 0}, "length": {"length": 0}}[fault]
         cause, index = check_entry(complete(f), cores), at
         assert cause != Cause.NONE

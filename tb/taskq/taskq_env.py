@@ -269,9 +269,10 @@ class TableDriver(uvm_driver):
         """Registers after the interrupt."""
         get = self.bus.get
         cause = await get("cause")
-        out = {"status": await get("status"), "cause": cause & 15, "core": cause >> 8 & 7, "index": await get("cause_index"),
-               "address": await get("cause_addr_lo") | await get("cause_addr_hi") << 32,
-               "cycles": await get("count_cycles_lo") | await get("count_cycles_hi") << 32}
+        out = {name: cause >> f.low & (1 << f.width) - 1 for name, f in REGISTERS["cause"].fields.items()}
+        out |= {"status": await get("status"), "index": await get("cause_index"),
+                "address": await get("cause_addr_lo") | await get("cause_addr_hi") << 32,
+                "cycles": await get("count_cycles_lo") | await get("count_cycles_hi") << 32}
         for c in range(self.config.cores):
             for name in ("tasks", "weights", "starved", "full", "active"):
                 out[f"count_core{c}_{name}"] = await get(f"count_core{c}_{name}")

@@ -2,7 +2,7 @@
 
 Method: the environment plays memory and cores. Every hand-out must be legal for the model, and preferred among what has been legal
 for as long as the hardware may need to see it (taskq_scoreboard.py); every table must come to its end, or to the error that was put
-into it. Machines of 1 to 8 cores and 1 to 8 contexts. It does not prove the absence of deadlock: docs/taskq.md argues that.
+into it. Machines of 1 to 12 cores and 1 to 8 contexts. It does not prove the absence of deadlock: docs/taskq.md argues that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tb.common.runner import ROOT, Results, simulate
 from tb.taskq.stimulus import MEMORY_BYTES
 
 SOURCES = (ROOT / "tb/common/axi_memory.cpp", ROOT / "tb/common/axi_memory.sv", ROOT / "tb/taskq/fvgm_taskq_tb.sv")
-MACHINES = ("1x1x2", "2x2x4", "3x4x16", "4x8x8", "8x2x8")
+MACHINES = ("1x1x2", "2x2x4", "3x4x16", "4x8x8", "12x2x8")
 
 
 def run(folder: Path, machine: str, testcase: str = "Tables", check: bool = True, **env: str) -> Results:

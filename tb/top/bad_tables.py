@@ -8,7 +8,7 @@ import numpy as np
 
 from host.device import TableError
 from host.driver import DriverError
-from models.isa import INSTRUCTION_BYTES, Buffer, Cause, Opcode, SliceBuffer, TaskKind, encode, encode_task
+from models.isa import INSTRUCTION_BYTES, MAX_CORES, Buffer, Cause, Opcode, SliceBuffer, TaskKind, encode, encode_task
 from models.slices import Slices
 from tb.top.cocotb_top import NO_ERRORS
 from tb.top.harness import HBM_BASE
@@ -99,7 +99,7 @@ def bad_tables(bench: Bench, table: Table) -> list[Bad]:
             busy = with_entry(table, tasks[0], cores=1 << core)
             out.append(Bad(f"{name}_fails_{core}", busy, Cause.CORE_ERROR, None, core, cause, None, knobs))
     for name, cause, fields in (("kind_0", Cause.ILLEGAL_OPCODE, dict(kind=0)), ("kind_4", Cause.ILLEGAL_OPCODE, dict(kind=4)),
-                                ("no_core", Cause.ILLEGAL_FIELD, dict(cores=0xFF & ~((1 << bench.cores) - 1))),
+                                ("no_core", Cause.ILLEGAL_FIELD, dict(cores=(1 << MAX_CORES) - (1 << bench.cores))),
                                 ("no_set", Cause.ILLEGAL_FIELD, dict(kind=int(TaskKind.WEIGHTS), set=0, areas=1)),
                                 ("no_area", Cause.ILLEGAL_FIELD, dict(set=9, areas=0)), ("no_length", Cause.ZERO_LENGTH, dict(length=0))):
         entry = int(rng.integers(len(table.entries)))

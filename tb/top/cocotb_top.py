@@ -407,7 +407,8 @@ async def host_errors(dut) -> None:
                 raise AssertionError(f"no {kind.__name__}")
 
         raises(TransportError, "DECERR", lambda: bench.transport.read32(0x2000))
-        raises(TransportError, "DECERR", lambda: bench.transport.write32(0xE000, 1))
+        raises(TransportError, "DECERR", lambda: bench.transport.write32(0x1E000, 1))
+        raises(TransportError, "DECERR", lambda: bench.transport.read32(0x10000))
         raises(TransportError, "SLVERR", lambda: bench.transport.read32(0x1FFC))
         raises(TransportError, "SLVERR", lambda: bench.transport.write32(0x0, 1))
         raises(DriverError, "does not fit", lambda: bench.drivers[0].write_wide("prog_base", 1 << 40))

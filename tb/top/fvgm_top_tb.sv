@@ -29,7 +29,7 @@ module fvgm_top_tb #(
 
   // registers
   logic csr_request, csr_ack, csr_write;
-  logic [15:0] csr_addr;
+  logic [16:0] csr_addr;
   logic [31:0] csr_wdata, csr_rdata;
   logic [1:0] csr_resp;
 

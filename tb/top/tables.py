@@ -18,7 +18,7 @@ import numpy as np
 
 from models.config import Config
 from models.core import Choice
-from models.isa import (INSTRUCTION_BYTES, NUM_AREAS, NUM_TASK_WAITS, Buffer, Layout, Opcode, SliceBuffer, TaskKind, decode,
+from models.isa import (INSTRUCTION_BYTES, MAX_CORES, NUM_AREAS, NUM_TASK_WAITS, Buffer, Layout, Opcode, SliceBuffer, TaskKind, decode,
                         encode, encode_task)
 from models.scheduler import Windows
 from models.slices import Slices, sliced
@@ -127,7 +127,7 @@ class Generator:
         """Cores of an entry, and bits of cores that are not there."""
         every = (1 << self.cores) - 1
         own = every if runs_everywhere or self.rng.random() >= self.masked else self.r_(1, every)
-        return own | self.r_(0, (1 << 8 - self.cores) - 1) << self.cores
+        return own | self.r_(0, (1 << MAX_CORES - self.cores) - 1) << self.cores
 
     def waits(self) -> tuple[dict[str, int], dict[int, set[int]], set[int]]:
         """(fields; of each wait that orders the entries behind which it does; the events of these waits)."""
