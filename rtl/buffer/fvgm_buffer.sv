@@ -9,7 +9,7 @@
 // and stays until the next data of this port. The units of a request must lie in different banks: an
 // odd stride always does that (1: consecutive units). Ports that share a bank are served lowest
 // index first, others in the same cycle. With Strided 0 every stride is 1 and rd_stride_i is ignored:
-// the units of a read are the banks, rotated, which takes log2(Banks) levels of two-way multiplexers
+// the units of a read are the banks, rotated, which takes log4(Banks) levels of four-way multiplexers
 // where any stride takes a multiplexer of Banks inputs per unit.
 // Write port p: unit i of wr_data_i[p] goes to wr_addr_i[p][i] where wr_mask_i[p][i]. Per bank the
 // lowest port, then the lowest unit goes first; a port remembers which of its units are written and
@@ -90,23 +90,23 @@ module fvgm_buffer #(
   end
 
   always_comb begin
-    grant = '0;
+    grant = want;
+    for (int unsigned w = 1; w < Writers; w++) begin
+      for (int unsigned v = 0; v < w; v++) begin
+        if (want[v] && wr_bank[v] == wr_bank[w]) grant[w] = 1'b0;
+      end
+    end
+  end
+
+  // A bank finds its lowest requester without the grants, which come later.
+  always_comb begin
     bank_we = '0;
     bank_writer = '0;
-    if (|wr_valid_i) begin
-      grant = want;
-      for (int unsigned w = 1; w < Writers; w++) begin
-        for (int unsigned v = 0; v < w; v++) begin
-          if (want[v] && wr_bank[v] == wr_bank[w]) grant[w] = 1'b0;
-        end
-      end
-      // At most one requester of a bank is granted, so that the index is a sum of products.
-      for (int unsigned b = 0; b < Banks; b++) begin
-        for (int unsigned w = 0; w < Writers; w++) begin
-          if (grant[w] && wr_bank[w] == BankBits'(b)) begin
-            bank_we[b] = 1'b1;
-            bank_writer[b] = bank_writer[b] | WriterBits'(w);
-          end
+    for (int unsigned b = 0; b < Banks; b++) begin
+      for (int w = int'(Writers) - 1; w >= 0; w--) begin
+        if (want[w] && wr_bank[w] == BankBits'(b)) begin
+          bank_we[b] = 1'b1;
+          bank_writer[b] = WriterBits'(w);
         end
       end
     end
@@ -177,6 +177,31 @@ module fvgm_buffer #(
     else rd_pending_q <= rd_take;
   end
 
+  // Element i is units[(i + first) mod Banks]. Each level of four-way multiplexers takes two bits of
+  // `first`, the highest first; of an odd number of bits the last level takes one. As sums of
+  // products the multiplexers of a level have nothing in common, so that each becomes one LUT6 a
+  // bit; as trees they would share inner nodes, of which a mapper makes two small LUTs.
+  localparam int unsigned PadBits = BankBits % 2;
+  localparam int unsigned Levels = (BankBits + PadBits) / 2;
+
+  function automatic logic [Banks-1:0][127:0] rotate(logic [Banks-1:0][127:0] units,
+                                                     logic [BankBits-1:0] first);
+    logic [2*Levels-1:0] digits;
+    logic [Banks-1:0][127:0] from;
+    digits = (2 * Levels)'(first) << PadBits;
+    for (int level = int'(Levels) - 1; level >= 0; level--) begin
+      from = units;
+      units = '0;
+      for (int unsigned d = 0; d < 4; d++) begin
+        if (digits[2*level+:2] == 2'(d)) begin
+          units = units | (from >> (128 * ((d << 2 * level) >> PadBits))) |
+                  (from << (128 * (Banks - ((d << 2 * level) >> PadBits))));
+        end
+      end
+    end
+    return units;
+  endfunction
+
   for (genvar p = 0; p < ReadPorts; p++) begin : gen_rd_port
     if (Strided) begin : gen_strided
       logic [ReadUnits-1:0][BankBits-1:0] bank, bank_q;
@@ -205,33 +230,22 @@ module fvgm_buffer #(
         end
       end
     end else begin : gen_consecutive
+      localparam logic [Banks-1:0] Window = {Banks{1'b1}} >> (Banks - ReadUnits);
       logic [BankBits-1:0] bank, bank_q;
-      logic [RowBits-1:0] row;
-      logic [Banks-1:0][BankBits-1:0] distance;  // of each bank from the first
-      logic [Banks-1:0][127:0] rotated;
+      logic [RowBits-1:0] row, next_row;
+      logic [Banks-1:0] same_row;  // banks in which the row is that of the first unit
       assign {row, bank} = UnitBits'(rd_addr_i[p]);
 
       always_comb begin
-        for (int unsigned b = 0; b < Banks; b++) begin
-          distance[b] = BankBits'(b) - bank;
-          rd_banks[p][b] = 32'(distance[b]) < ReadUnits;
-          rd_rows[p][b] = row + RowBits'(BankBits'(b) < bank);
-        end
-      end
-
-      // rotated[i] = bank_rd_data[(i + bank_q) mod Banks]
-      always_comb begin
-        rotated = bank_rd_data;
-        for (int unsigned s = 0; s < BankBits; s++) begin
-          if (bank_q[s]) begin
-            rotated = (rotated >> (128 << s)) | (rotated << (128 * (Banks - (1 << s))));
-          end
-        end
+        next_row = row + 1'b1;
+        same_row = {Banks{1'b1}} << bank;
+        rd_banks[p] = (Window << bank) | (Window >> (Banks - 32'(bank)));
+        for (int unsigned b = 0; b < Banks; b++) rd_rows[p][b] = same_row[b] ? row : next_row;
       end
 
       always_ff @(posedge clk_i) begin
         if (rd_take[p]) bank_q <= bank;
-        if (rd_pending_q[p]) rd_data_o[p] <= rotated[ReadUnits-1:0];
+        if (rd_pending_q[p]) rd_data_o[p] <= (128 * ReadUnits)'(rotate(bank_rd_data, bank_q));
       end
     end
   end
