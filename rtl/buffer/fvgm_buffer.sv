@@ -177,29 +177,30 @@ module fvgm_buffer #(
     else rd_pending_q <= rd_take;
   end
 
-  // Element i is units[(i + first) mod Banks]. Each level of four-way multiplexers takes two bits of
+  // Element i is data[(i + first) mod Banks]. Each level of four-way multiplexers takes two bits of
   // `first`, the highest first; of an odd number of bits the last level takes one. As sums of
   // products the multiplexers of a level have nothing in common, so that each becomes one LUT6 a
   // bit; as trees they would share inner nodes, of which a mapper makes two small LUTs.
   localparam int unsigned PadBits = BankBits % 2;
   localparam int unsigned Levels = (BankBits + PadBits) / 2;
 
-  function automatic logic [Banks-1:0][127:0] rotate(logic [Banks-1:0][127:0] units,
-                                                     logic [BankBits-1:0] first);
+  typedef logic [Banks-1:0][127:0] units_t;
+
+  function automatic units_t rotate(input units_t data, input logic [BankBits-1:0] first);
     logic [2*Levels-1:0] digits;
-    logic [Banks-1:0][127:0] from;
+    units_t from;
     digits = (2 * Levels)'(first) << PadBits;
     for (int level = int'(Levels) - 1; level >= 0; level--) begin
-      from = units;
-      units = '0;
+      from = data;
+      data = '0;
       for (int unsigned d = 0; d < 4; d++) begin
         if (digits[2*level+:2] == 2'(d)) begin
-          units = units | (from >> (128 * ((d << 2 * level) >> PadBits))) |
+          data = data | (from >> (128 * ((d << 2 * level) >> PadBits))) |
                   (from << (128 * (Banks - ((d << 2 * level) >> PadBits))));
         end
       end
     end
-    return units;
+    return data;
   endfunction
 
   for (genvar p = 0; p < ReadPorts; p++) begin : gen_rd_port
