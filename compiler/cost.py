@@ -12,13 +12,10 @@ from models.config import Config
 from models.dspe import DEPTH
 from models.isa import PAYLOAD, Opcode, Precision, SfuOp
 from models.ru import ideal_cycles as ru_cycles
+from models.sfu import LANES, LONGEST_ROW
 from models.su import ideal_cycles as su_cycles
 
 LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 80, Opcode.SU: 60, Opcode.RU: 40}
-# Passes over a row, INT8 out and FP16 out.
-PASSES = {
-    SfuOp.LAYERNORM: (4, 3), SfuOp.QUANT: (2, 1), SfuOp.GELU: (2, 1), SfuOp.SOFTMAX: (2, 2), SfuOp.RESIDUAL: (1, 1),
-}
 
 Column = np.ndarray
 
@@ -44,12 +41,11 @@ def gemm_cycles(m: Column, n: Column, k: Column, batch: Column, precision: Colum
 
 
 def sfu_cycles(op: Column, rows: Column, cols: Column, out_fp16: Column) -> Column:
-    """Cycles of the lanes: rows x groups of eight elements x passes; RESIDUAL reads its groups in pairs."""
-    passes = np.zeros((16, 2), np.int64)
-    for what, count in PASSES.items():
-        passes[what] = count
-    groups = -(-cols // 8)
-    return rows * (groups + np.where(op == SfuOp.RESIDUAL, groups % 2, 0)) * passes[op, out_fp16]
+    """Cycles of the lanes: the vectorised `ideal_cycles` of models/sfu.py."""
+    groups = -(-cols // LANES)
+    int8 = (out_fp16 == 0) & (op != SfuOp.SOFTMAX) & (op != SfuOp.RESIDUAL)
+    passes = 1 + (op == SfuOp.LAYERNORM) + (int8 & (groups > LONGEST_ROW))
+    return rows * (groups + np.where(op == SfuOp.RESIDUAL, groups % 2, 0)) * passes
 
 
 def table(opcodes: list[Opcode], fields: list[dict[str, int]], config: Config) -> tuple[np.ndarray, np.ndarray]:

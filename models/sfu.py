@@ -19,6 +19,8 @@ from models.sfu_functions import exp2, gelu, recip, rsqrt
 
 LANES = 8
 BATCH_ROWS = 16
+STORE_GROUPS = 1024  # groups between the lanes and the scaling to INT8
+LONGEST_ROW = STORE_GROUPS - 64  # groups of a row that the store takes whole
 INV_127 = np.float32(1 / 127)
 _127 = np.float32(127)
 
@@ -160,13 +162,10 @@ def execute(
 
 
 def passes(fields: Mapping[str, int]) -> int:
-    """Passes over each row."""
-    op, fp16 = SfuOp(fields["op"]), bool(fields["out_fp16"])
-    if op == SfuOp.LAYERNORM:
-        return 3 if fp16 else 4
-    if op == SfuOp.SOFTMAX:
-        return 2
-    return 1 if fp16 or op == SfuOp.RESIDUAL else 2
+    """Passes of the lanes over each row; an INT8 row that the store does not take whole needs another one."""
+    op = SfuOp(fields["op"])
+    int8 = not fields.get("out_fp16", 0) and op not in (SfuOp.SOFTMAX, SfuOp.RESIDUAL)
+    return 1 + (op == SfuOp.LAYERNORM) + (int8 and -(-fields["cols"] // LANES) > LONGEST_ROW)
 
 
 def ideal_cycles(fields: Mapping[str, int]) -> int:

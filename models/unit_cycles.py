@@ -185,46 +185,64 @@ class Mpu:
 
 # ------------------------------------------------------------------------------------------------------- special functions
 
-MAX, MEAN, RSTD, INV, RESULT = 9, 57, 67, 46, 67  # docs/sfu.md: last group of a row -> first slot that may use the scalar
+MAX, MEAN, RSTD, INV, RESULT = 9, 32, 64, 46, 64  # docs/sfu.md: last slot of a row -> first slot, or store's, that may use the scalar
+TO_STORE = 28  # slot -> head of the store
+TO_PORT = 7  # head of the store -> unit accepted
 
 
 def sfu_item(f: Fields, rows: int) -> Item:
-    """(cycles of the lanes of every batch, whether SOFTMAX, whether RESIDUAL)."""
+    """(rows of every batch, groups of a row, latency of the scan's scalar or 0, passes of the lanes behind the first, whether SOFTMAX,
+    whether INT8, whether RESIDUAL)."""
     op, groups = SfuOp(f["op"]), -(-f["cols"] // sfu.LANES)
-    int8 = not f["out_fp16"]
     if op == SfuOp.RESIDUAL:
         groups += groups & 1
-    waits = {SfuOp.LAYERNORM: [MEAN, RSTD] + [INV] * int8, SfuOp.SOFTMAX: [MAX], SfuOp.RESIDUAL: []}.get(op, [INV] * int8)
     batches, left = [], rows
     while left:
         size = sfu.BATCH_ROWS if left >= 2 * sfu.BATCH_ROWS else (left + 1) // 2 if left > sfu.BATCH_ROWS else left
         left -= size
-        batches.append(size * groups + sum(max(size * groups, groups - 1 + wait) for wait in waits))
-    return tuple(batches), op == SfuOp.SOFTMAX, op == SfuOp.RESIDUAL
+        batches.append(size)
+    scan = {SfuOp.LAYERNORM: MEAN, SfuOp.SOFTMAX: MAX}.get(op, 0)
+    int8 = not f["out_fp16"] and op not in (SfuOp.SOFTMAX, SfuOp.RESIDUAL)
+    return tuple(batches), groups, scan, sfu.passes(f) - 1, op == SfuOp.LAYERNORM, op == SfuOp.SOFTMAX, int8, op == SfuOp.RESIDUAL
 
 
 class Sfu:
-    """One command waits; of the batches up to four are between their first slot and their last write."""
+    """A command is cut into batches while banks are free; scan, lanes and store work on different ones."""
+
+    CUT = 2  # command, or batch before, -> batch
 
     def __init__(self, config: Config, latency: int) -> None:
-        self.issue = -1  # last slot of the last command
-        self.done = -1
-        self.banks: deque[int] = deque([-1] * 4, 4)
-        self.reading: deque[tuple[int, int]] = deque(maxlen=16)  # from, to: FP16 rows are read
+        self.cut = self.scan = self.lanes = self.store = self.done = -1  # last batch; last slots; last group that left the store
+        self.banks: deque[int] = deque([-1] * 4, 4)  # when the last four were free
+        self.reading: deque[tuple[int, int]] = deque(maxlen=16)  # from, to: the lanes read FP16 rows
 
     def accept(self, now: int, item: Item) -> tuple[int, int]:
-        batches, softmax, residual = item
-        begin = max(now + 1, self.issue)  # becomes the present command
-        slot, written = begin + 1, 0
-        for cycles in batches:
-            slot = max(slot, self.banks[0]) + cycles
-            written = slot - 1 + (RESULT if softmax else 31)
-            self.banks.append(written + 1)
-        self.issue = slot - 1 + residual
+        batches, groups, scan, more, layernorm, softmax, int8, residual = item
+        self.cut = max(self.cut, now)
+        started = None
+        for rows in batches:
+            self.cut = max(self.cut + self.CUT, self.banks[0] + 1)
+            begin = max(self.lanes + 1, self.cut + 2)
+            busy = rows * groups
+            if scan:
+                first = max(self.scan + 1, self.cut + 2)
+                self.scan = first + busy - 1
+                begin = max(begin, first + groups - 1 + scan)
+            if started is None:
+                started = begin
+            for again in range(more):  # LAYERNORM waits for 1/sigma
+                begin += max(busy, groups - 1 + RSTD) if layernorm and again == 0 else busy
+            self.lanes = begin + busy - 1
+            head = max(self.store + 1, begin + (groups - 1 + INV if int8 else TO_STORE))
+            self.store = max(head + busy - 1, self.lanes + TO_STORE)
+            if int8:
+                self.store = max(self.store, self.lanes + INV + groups - 1)
+            self.banks.append(max(self.store + 5, self.lanes + RESULT if softmax else 0))
+        self.lanes += residual
         if not softmax:
-            self.reading.append((begin + 1, slot - 1))
-        self.done = max(self.done + 1, written)
-        return begin + 1, self.done
+            self.reading.append((started, self.lanes))
+        self.done = max(self.done + 1, self.store + TO_PORT, self.lanes + RESULT if softmax else 0)
+        return self.cut + 1, self.done
 
 
 # ------------------------------------------------------------------------------------------------- similarity and recovery

@@ -220,8 +220,11 @@ def test_results_addresses(cols: int, fp16: int) -> None:
 
 
 def test_ideal_cycles() -> None:
-    assert sfu.ideal_cycles(fields(SfuOp.LAYERNORM, rows=64, cols=216)) == 64 * 27 * 4
-    assert sfu.ideal_cycles(fields(SfuOp.GELU, rows=64, cols=864)) == 64 * 108 * 2
+    assert sfu.ideal_cycles(fields(SfuOp.LAYERNORM, rows=64, cols=216)) == 64 * 27 * 2
+    assert sfu.ideal_cycles(fields(SfuOp.GELU, rows=64, cols=864)) == 64 * 108
+    assert sfu.ideal_cycles(fields(SfuOp.GELU, rows=3, cols=8 * 960)) == 3 * 960
+    assert sfu.ideal_cycles(fields(SfuOp.GELU, rows=3, cols=8 * 960 + 1)) == 3 * 961 * 2
+    assert sfu.ideal_cycles(fields(SfuOp.GELU, rows=3, cols=8 * 960 + 1, out_fp16=1)) == 3 * 961
     assert sfu.ideal_cycles(fields(SfuOp.QUANT, rows=2, cols=9, out_fp16=1)) == 4
     assert sfu.ideal_cycles(fields(SfuOp.RESIDUAL, rows=64, cols=216)) == 64 * 28
-    assert sfu.ideal_cycles(fields(SfuOp.SOFTMAX, rows=16, cols=16)) == 64
+    assert sfu.ideal_cycles(fields(SfuOp.SOFTMAX, rows=16, cols=16)) == 32

@@ -1,20 +1,22 @@
 // Special-function unit: LayerNorm, dynamic INT8 quantisation, GELU, softmax and gated residual over
 // rows of vbuf (docs/sfu.md; models/sfu.py is the same in numpy).
 //
-// Eight lanes; an operation is a sequence of passes over a row, up to 16 rows a batch, several
-// batches in flight. One group of 8 elements per cycle and pass.
-// Commands: sfu_t, valid/ready; done_o pulses once per command in order. vbuf read: two consecutive
-// units, 2 cycles after the accepted request; pbuf read: one entry, always accepted, 2 cycles; abuf
-// and vbuf write: one unit; rbuf write: one word, always accepted.
-// busy_o: a command is present. stall_*_o: no group was issued this cycle because a row scalar or a
-// bank of contexts was not ready (wait), vbuf denied the read (read), or the output queue was full
-// (write).
+// Three engines follow each other through batches of up to 16 rows: the scan (means, greatest x), eight
+// lanes (one or two passes), and the store (scaling to INT8); each takes a group of 8 elements per cycle.
+// Commands: sfu_t, valid/ready; done_o pulses once per command in order. vbuf read ports: 0 lanes, 1 scan;
+// two consecutive units, 2 cycles after the accepted request; pbuf read: one entry, always accepted,
+// 2 cycles; abuf and vbuf write: one unit; rbuf write: one word, always accepted.
+// StoreGroups: longest INT8 row, less StoreSlack, that needs no pass of its own for its maximum.
+// busy_o: a command is present. stall_*_o: the lanes took no group this cycle because a row scalar was
+// not ready (wait), vbuf denied the read (read), or the store was full (write).
 // Errors: none; the scheduler has checked the fields. Units beyond a buffer wrap as the buffer does.
 module fvgm_sfu
   import fvgm_fp_pkg::*;
   import fvgm_isa_pkg::*;
   import fvgm_sfu_pkg::*;
-(
+#(
+    parameter int unsigned StoreGroups = 1024
+) (
     input logic clk_i,
     input logic rst_ni,
 
@@ -23,10 +25,10 @@ module fvgm_sfu
     input  sfu_t cmd_i,
     output logic done_o,
 
-    output logic                vbuf_rd_valid_o,
-    input  logic                vbuf_rd_ready_i,
-    output logic [AddrBits-1:0] vbuf_rd_addr_o,
-    input  logic [       255:0] vbuf_rd_data_i,
+    output logic [1:0]                 vbuf_rd_valid_o,
+    input  logic [1:0]                 vbuf_rd_ready_i,
+    output logic [1:0][AddrBits-1:0]   vbuf_rd_addr_o,
+    input  logic [1:0][2*UnitBits-1:0] vbuf_rd_data_i,
 
     output logic                 pbuf_rd_valid_o,
     output logic [EntryBits-1:0] pbuf_rd_addr_o,
@@ -52,68 +54,94 @@ module fvgm_sfu
     output logic stall_write_o
 );
 
-  // Commands under way, oldest first: is it a SOFTMAX, whose last word is a row scalar?
-  localparam int unsigned MaxCommands = 8;
-  localparam int unsigned CountBits = $clog2(MaxCommands + 1);
-
-  logic [MaxCommands-1:0] exp_q;
-  logic [CountBits-1:0] count_q, units_done_q, exp_done_q;
-  logic started, started_exp, units_done, exp_done;
-
-  // Issue
-  cfg_t cfg[Banks];
-  slot_t slot;
-  logic slot_valid, out_pop, pending;
-  logic [Contexts-1:0] ready_set;
+  // Commands to batches
+  batch_t batch[Banks];
+  logic filled, pending, started, started_exp, start_ok;
   logic [Banks-1:0] bank_free;
-  logic [31:0] imm0[Banks];
-  logic [31:0] imm1[Banks];
-  logic [EntryBits-1:0] pbuf_base[Banks];
 
-  always_comb begin
-    for (int unsigned i = 0; i < Banks; i++) begin
-      imm0[i] = cfg[i].imm0;
-      imm1[i] = cfg[i].imm1;
-      pbuf_base[i] = cfg[i].pbuf_base;
-    end
-  end
-
-  fvgm_sfu_issue u_issue (
+  fvgm_sfu_batch #(
+      .StoreGroups(StoreGroups)
+  ) u_batch (
       .clk_i,
       .rst_ni,
       .cmd_valid_i,
       .cmd_ready_o,
       .cmd_i,
-      .start_ok_i(count_q != CountBits'(MaxCommands)),
+      .start_ok_i(start_ok),
       .started_o(started),
       .started_exp_o(started_exp),
-      .rd_valid_o(vbuf_rd_valid_o),
-      .rd_ready_i(vbuf_rd_ready_i),
-      .rd_addr_o(vbuf_rd_addr_o),
+      .filled_o(filled),
+      .batch_o(batch),
+      .bank_free_i(bank_free),
+      .pending_o(pending)
+  );
+
+  // Scan
+  logic max_valid, mean_valid;
+  ctx_t max_ctx, mean_ctx;
+  logic [31:0] max, neg_mean;
+
+  fvgm_sfu_scan u_scan (
+      .clk_i,
+      .rst_ni,
+      .filled_i(filled),
+      .batch_i(batch),
+      .rd_valid_o(vbuf_rd_valid_o[1]),
+      .rd_ready_i(vbuf_rd_ready_i[1]),
+      .rd_addr_o(vbuf_rd_addr_o[1]),
+      .rd_data_i(vbuf_rd_data_i[1]),
+      .max_valid_o(max_valid),
+      .max_ctx_o(max_ctx),
+      .max_o(max),
+      .mean_valid_o(mean_valid),
+      .mean_ctx_o(mean_ctx),
+      .neg_mean_o(neg_mean)
+  );
+
+  // Issue and load
+  slot_t slot;
+  logic slot_valid, load_valid, load_fp32, store_pop, rstd_valid;
+  logic [Contexts-1:0] scan_set, rstd_set;
+  ctx_t rstd_ctx;
+  tag_t load_tag;
+  logic [2*UnitBits-1:0] load_data;
+  logic [UnitBits-1:0] load_x;
+  logic [Lanes-1:0][31:0] x;
+
+  always_comb begin
+    scan_set = '0;
+    rstd_set = '0;
+    if (mean_valid) scan_set[mean_ctx] = 1'b1;
+    if (max_valid) scan_set[max_ctx] = 1'b1;
+    if (rstd_valid) rstd_set[rstd_ctx] = 1'b1;
+  end
+
+  fvgm_sfu_issue #(
+      .StoreGroups(StoreGroups)
+  ) u_issue (
+      .clk_i,
+      .rst_ni,
+      .filled_i(filled),
+      .batch_i(batch),
+      .rd_valid_o(vbuf_rd_valid_o[0]),
+      .rd_ready_i(vbuf_rd_ready_i[0]),
+      .rd_addr_o(vbuf_rd_addr_o[0]),
       .slot_valid_o(slot_valid),
       .slot_o(slot),
-      .cfg_o(cfg),
-      .ready_set_i(ready_set),
-      .bank_free_i(bank_free),
-      .out_pop_i(out_pop),
-      .pending_o(pending),
+      .scan_set_i(scan_set),
+      .rstd_set_i(rstd_set),
+      .store_pop_i(store_pop),
       .stall_wait_o,
       .stall_read_o,
       .stall_write_o
   );
-
-  // Load
-  logic load_valid, load_fp32;
-  tag_t load_tag;
-  logic [2*UnitBits-1:0] load_data;
-  logic [UnitBits-1:0] load_x;
 
   fvgm_sfu_load u_load (
       .clk_i,
       .rst_ni,
       .valid_i(slot_valid),
       .slot_i(slot),
-      .rd_data_i(vbuf_rd_data_i),
+      .rd_data_i(vbuf_rd_data_i[0]),
       .valid_o(load_valid),
       .tag_o(load_tag),
       .fp32_o(load_fp32),
@@ -121,58 +149,38 @@ module fvgm_sfu
       .x_o(load_x)
   );
 
-  // To canonical FP32
-  logic [Lanes-1:0][31:0] from_f16, from_f32, x_q;
-
-  function automatic logic [31:0] canonical(fp32_t x);
-    if (fp32_is_nan(x)) return Fp32Nan;
-    return fp32_is_zero(x) ? {x.sign, 31'b0} : x;
-  endfunction
-
-  for (genvar i = 0; i < int'(Lanes); i++) begin : gen_in
-    fvgm_fp16_to_fp32 u_wide (
-        .a_i(load_data[16*i+:16]),
-        .y_o(from_f16[i])
-    );
-    assign from_f32[i] = canonical(load_data[32*i+:32]);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (load_valid) x_q <= load_fp32 ? from_f32 : from_f16;
-  end
+  fvgm_sfu_widen u_widen (
+      .clk_i,
+      .valid_i(load_valid),
+      .fp32_i(load_fp32),
+      .data_i(load_data),
+      .x_o(x)
+  );
 
   // Operands and lanes
-  logic mean_valid, rstd_valid, inv_valid, max_valid, max_magnitude;
-  ctx_t mean_ctx, rstd_ctx, inv_ctx, max_ctx;
-  logic [31:0] neg_mean, rstd, inv, max;
+  logic [31:0] rstd;
   lane_ctrl_t ctrl;
-  logic [Lanes-1:0][31:0] a, b, lane_sum, lane_y;
-  logic [Lanes-1:0][15:0] lane_f16;
-  logic [Lanes-1:0][7:0] lane_i8;
-  logic in_valid, mul3_valid, cvt_valid, out_valid, out_cmd_first;
-  group_t in_group, mul3_group, out_group;
-  pass_e in_pass, mul3_pass, cvt_pass, out_pass;
+  logic [Lanes-1:0][31:0] a, b, y;
+  logic [Lanes-1:0][15:0] f16;
+  logic in_valid, sum_valid, out_valid;
+  tag_t sum_tag, out_tag;
 
   fvgm_sfu_operands u_operands (
       .clk_i,
       .rst_ni,
-      .imm0_i(imm0),
-      .pbuf_base_i(pbuf_base),
+      .batch_i(batch),
       .valid_i(load_valid),
       .tag_i(load_tag),
       .x_i(load_x),
       .mean_valid_i(mean_valid),
       .mean_ctx_i(mean_ctx),
       .neg_mean_i(neg_mean),
-      .max_valid_i(max_valid && !max_magnitude),
+      .max_valid_i(max_valid),
       .max_ctx_i(max_ctx),
       .max_i(max),
       .rstd_valid_i(rstd_valid),
       .rstd_ctx_i(rstd_ctx),
       .rstd_i(rstd),
-      .inv_valid_i(inv_valid),
-      .inv_ctx_i(inv_ctx),
-      .inv_i(inv),
       .pbuf_rd_valid_o,
       .pbuf_rd_addr_o,
       .pbuf_rd_data_i,
@@ -180,17 +188,10 @@ module fvgm_sfu
       .a_o(a),
       .b_o(b),
       .in_valid_o(in_valid),
-      .in_group_o(in_group),
-      .in_pass_o(in_pass),
-      .mul3_valid_o(mul3_valid),
-      .mul3_group_o(mul3_group),
-      .mul3_pass_o(mul3_pass),
-      .cvt_valid_o(cvt_valid),
-      .cvt_pass_o(cvt_pass),
+      .sum_valid_o(sum_valid),
+      .sum_tag_o(sum_tag),
       .out_valid_o(out_valid),
-      .out_group_o(out_group),
-      .out_pass_o(out_pass),
-      .out_cmd_first_o(out_cmd_first)
+      .out_tag_o(out_tag)
   );
 
   for (genvar i = 0; i < int'(Lanes); i++) begin : gen_lane
@@ -198,60 +199,48 @@ module fvgm_sfu
         .clk_i,
         .rst_ni,
         .valid_i(in_valid),
-        .x_i(x_q[i]),
+        .x_i(x[i]),
         .ctrl_i(ctrl),
         .a_i(a[i]),
         .b_i(b[i]),
-        .sum_o(lane_sum[i]),
-        .y_o(lane_y[i]),
-        .f16_o(lane_f16[i]),
-        .i8_o(lane_i8[i])
+        .y_o(y[i]),
+        .f16_o(f16[i])
     );
   end
 
-  // Maximum: of x at the entry of the lanes, of |y| before the scaling step. The two never meet: a
-  // row enters its writing pass only after its last maximum is known.
-  logic max_of_x, max_of_y;
+  // max |y|
+  logic absmax_valid;
+  ctx_t absmax_ctx;
+  logic [31:0] absmax;
 
-  assign max_of_x = in_valid && in_pass == PassMax;
-  assign max_of_y = mul3_valid && mul3_pass == PassAbsmax;
-
-  fvgm_sfu_max u_max (
+  fvgm_sfu_max u_absmax (
       .clk_i,
       .rst_ni,
-      .valid_i(max_of_x || max_of_y),
-      .group_i(max_of_y ? mul3_group : in_group),
-      .magnitude_i(max_of_y),
-      .x_i(max_of_y ? lane_sum : x_q),
-      .valid_o(max_valid),
-      .magnitude_o(max_magnitude),
-      .ctx_o(max_ctx),
-      .max_o(max)
+      .valid_i(sum_valid && (sum_tag.pass == PassQuant || sum_tag.pass == PassAbsmax)),
+      .group_i(sum_tag.group),
+      .magnitude_i(1'b1),
+      .x_i(y),
+      .valid_o(absmax_valid),
+      .ctx_o(absmax_ctx),
+      .max_o(absmax)
   );
 
-  // Sum at the exit of the lanes: of FP32 values, or of probabilities as rounded
+  // Sum of squares, or of probabilities as rounded
   logic [Lanes-1:0][31:0] y_q[FpToF16Latency];
   logic [Lanes-1:0][31:0] rounded;
-  logic sum_valid, row_sum_valid;
+  logic row_sum_valid;
   logic [31:0] row_sum;
   ctx_t row_sum_ctx;
   pass_e row_sum_pass;
-  logic lane_y_summed, y_valid_q;
-
-  assign lane_y_summed = cvt_valid && (cvt_pass == PassSum || cvt_pass == PassSquare);
-  assign sum_valid = out_valid &&
-      (out_pass == PassSum || out_pass == PassSquare || out_pass == PassExp);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) y_valid_q <= 1'b0;
-    else y_valid_q <= lane_y_summed;
-    if (lane_y_summed) y_q[0] <= lane_y;
-    if (y_valid_q) y_q[1] <= y_q[0];
+    y_q[0] <= y;
+    for (int unsigned i = 1; i < FpToF16Latency; i++) y_q[i] <= y_q[i-1];
   end
 
   for (genvar i = 0; i < int'(Lanes); i++) begin : gen_rounded
     fvgm_fp16_to_fp32 u_wide (
-        .a_i(lane_f16[i]),
+        .a_i(f16[i]),
         .y_o(rounded[i])
     );
   end
@@ -259,10 +248,10 @@ module fvgm_sfu
   fvgm_sfu_sum u_sum (
       .clk_i,
       .rst_ni,
-      .valid_i(sum_valid),
-      .group_i(out_group),
-      .pass_i(out_pass),
-      .x_i(out_pass == PassExp ? rounded : y_q[1]),
+      .valid_i(out_valid && (out_tag.pass == PassSquare || out_tag.pass == PassExp)),
+      .group_i(out_tag.group),
+      .pass_i(out_tag.pass),
+      .x_i(out_tag.pass == PassExp ? rounded : y_q[FpToF16Latency-1]),
       .valid_o(row_sum_valid),
       .ctx_o(row_sum_ctx),
       .pass_o(row_sum_pass),
@@ -270,24 +259,21 @@ module fvgm_sfu
   );
 
   // Row scalars
-  logic rbuf_exp;
-  ctx_t rbuf_ctx;
+  logic rbuf_exp, inv_valid;
+  ctx_t rbuf_ctx, inv_ctx;
+  logic [31:0] inv;
 
   fvgm_sfu_scalar u_scalar (
       .clk_i,
       .rst_ni,
-      .imm0_i(imm0),
-      .imm1_i(imm1),
+      .batch_i(batch),
       .sum_valid_i(row_sum_valid),
       .sum_ctx_i(row_sum_ctx),
       .sum_pass_i(row_sum_pass),
       .sum_i(row_sum),
-      .max_valid_i(max_valid && max_magnitude),
-      .max_ctx_i(max_ctx),
-      .max_i(max),
-      .mean_valid_o(mean_valid),
-      .mean_ctx_o(mean_ctx),
-      .neg_mean_o(neg_mean),
+      .max_valid_i(absmax_valid),
+      .max_ctx_i(absmax_ctx),
+      .max_i(absmax),
       .rstd_valid_o(rstd_valid),
       .rstd_ctx_o(rstd_ctx),
       .rstd_o(rstd),
@@ -300,36 +286,63 @@ module fvgm_sfu
       .rbuf_data_o(rbuf_wr_data_o)
   );
 
-  assign rbuf_wr_addr_o = cfg[rbuf_ctx.bank].rbuf_addr + EntryBits'(rbuf_ctx.row);
+  assign rbuf_wr_addr_o = batch[rbuf_ctx.bank].rbuf_addr + EntryBits'(rbuf_ctx.row);
 
-  always_comb begin
-    ready_set = '0;
-    if (mean_valid) ready_set[mean_ctx] = 1'b1;
-    if (rstd_valid) ready_set[rstd_ctx] = 1'b1;
-    if (inv_valid) ready_set[inv_ctx] = 1'b1;
-    if (max_valid && !max_magnitude) ready_set[max_ctx] = 1'b1;
-  end
-
-  // Write
-  logic out_batch_end;  // the last row of the batch
+  // Store and write
+  logic res_valid, res_first, res_odd, res_row_last, res_cmd_first, res_int8, unit_pop, units_done;
+  logic batch_end;  // the last row of the batch
+  ctx_t res_ctx;
+  logic [3:0] res_lanes;
+  logic [Lanes-1:0][15:0] res_f16;
+  logic [Lanes-1:0][7:0] res_i8;
   logic [AddrBits-1:0] wr_addr;
   logic [UnitBits-1:0] wr_data;
 
-  assign out_batch_end = out_group.ctx.row == cfg[out_group.ctx.bank].last_row;
+  fvgm_sfu_store #(
+      .StoreGroups(StoreGroups)
+  ) u_store (
+      .clk_i,
+      .rst_ni,
+      .valid_i(out_valid && pass_writes(out_tag.pass)),
+      .group_i(out_tag.group),
+      .cmd_first_i(out_tag.cmd_first),
+      .int8_i(batch[out_tag.group.ctx.bank].int8),
+      .y_i(y_q[FpToF16Latency-1]),
+      .f16_i(f16),
+      .inv_valid_i(inv_valid),
+      .inv_ctx_i(inv_ctx),
+      .inv_i(inv),
+      .pop_o(store_pop),
+      .unit_pop_i(unit_pop),
+      .valid_o(res_valid),
+      .ctx_o(res_ctx),
+      .first_o(res_first),
+      .odd_o(res_odd),
+      .row_last_o(res_row_last),
+      .cmd_first_o(res_cmd_first),
+      .int8_o(res_int8),
+      .lanes_o(res_lanes),
+      .f16_o(res_f16),
+      .i8_o(res_i8)
+  );
+
+  assign batch_end = res_ctx.row == batch[res_ctx.bank].last_row;
 
   fvgm_sfu_write u_write (
       .clk_i,
       .rst_ni,
-      .valid_i(out_valid && pass_writes(out_pass)),
-      .index_i(out_group.index),
-      .lanes_i(out_group.lanes),
-      .row_last_i(out_group.row_last),
-      .first_row_i(out_cmd_first),
-      .last_row_i(out_batch_end && cfg[out_group.ctx.bank].cmd_last),
-      .dst_i(cfg[out_group.ctx.bank].dst),
-      .f16_i(lane_f16),
-      .i8_i(lane_i8),
-      .pop_o(out_pop),
+      .valid_i(res_valid),
+      .first_i(res_first),
+      .odd_i(res_odd),
+      .lanes_i(res_lanes),
+      .row_last_i(res_row_last),
+      .first_row_i(res_cmd_first),
+      .last_row_i(batch_end && batch[res_ctx.bank].cmd_last),
+      .dst_i(batch[res_ctx.bank].dst),
+      .int8_i(res_int8),
+      .f16_i(res_f16),
+      .i8_i(res_i8),
+      .pop_o(unit_pop),
       .done_o(units_done),
       .abuf_wr_valid_o,
       .abuf_wr_ready_i,
@@ -344,38 +357,22 @@ module fvgm_sfu
   assign vbuf_wr_addr_o = wr_addr;
   assign vbuf_wr_data_o = wr_data;
 
-  // A bank is free when the last row of its batch has left: the lanes, or, SOFTMAX, the scalar unit.
-  logic exp_last, out_last;
-
-  assign out_last = out_valid && out_pass == PassWrite && out_group.row_last && out_batch_end;
-  assign exp_last = rbuf_wr_valid_o && rbuf_exp && rbuf_ctx.row == cfg[rbuf_ctx.bank].last_row;
-  assign exp_done = exp_last && cfg[rbuf_ctx.bank].cmd_last;
-
-  always_comb begin
-    bank_free = '0;
-    if (out_last) bank_free[out_group.ctx.bank] = 1'b1;
-    if (exp_last) bank_free[rbuf_ctx.bank] = 1'b1;
-  end
-
-  // Completion in order
-  assign done_o = units_done_q != '0 && (!exp_q[0] || exp_done_q != '0);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      count_q <= '0;
-      units_done_q <= '0;
-      exp_done_q <= '0;
-    end else begin
-      count_q <= count_q + CountBits'(started) - CountBits'(done_o);
-      units_done_q <= units_done_q + CountBits'(units_done) - CountBits'(done_o);
-      exp_done_q <= exp_done_q + CountBits'(exp_done) - CountBits'(done_o && exp_q[0]);
-    end
-    if (done_o) exp_q <= {1'b0, exp_q[MaxCommands-1:1]};
-    if (started) begin
-      exp_q[$clog2(MaxCommands)'(count_q-CountBits'(done_o))] <= started_exp;
-    end
-  end
-
-  assign busy_o = pending || count_q != '0;
+  fvgm_sfu_done u_done (
+      .clk_i,
+      .rst_ni,
+      .batch_i(batch),
+      .start_ok_o(start_ok),
+      .started_i(started),
+      .started_exp_i(started_exp),
+      .left_i(res_valid && res_row_last && batch_end),
+      .left_bank_i(res_ctx.bank),
+      .scaled_i(rbuf_wr_valid_o && rbuf_exp && rbuf_ctx.row == batch[rbuf_ctx.bank].last_row),
+      .scaled_bank_i(rbuf_ctx.bank),
+      .units_done_i(units_done),
+      .bank_free_o(bank_free),
+      .pending_i(pending),
+      .done_o,
+      .busy_o
+  );
 
 endmodule

@@ -1,11 +1,10 @@
 // One lane of the sfu: FP32 -> [+ c0] -> [* c1 or itself] -> [exp2 | gelu gate] -> [* a or gate]
-// -> [+ b] -> [* c2] -> FP16 / INT8.
+// -> [+ b] -> y, and y as FP16.
 //
 // A step is bypassed by its neutral operand: -0 for a sum, 1 for a product; both keep every
 // canonical FP32 value (no subnormals, NaN 0x7FC00000) as it is. Operands are taken in the cycle
 // of their stage (fvgm_sfu_pkg::Stage*, counted from valid_i). `b_i` at StageAdd2.
-// Outputs: sum_o the value after [+ b], at StageMul3; y_o after [* c2], at StageCvt; f16_o and i8_o
-// at StageOut, if asked for.
+// Outputs: y_o at StageSum; f16_o at StageOut, if asked for.
 // One value per cycle. No error outputs.
 module fvgm_sfu_lane
   import fvgm_fp_pkg::*;
@@ -18,15 +17,13 @@ module fvgm_sfu_lane
     input  lane_ctrl_t        ctrl_i,
     input  logic       [31:0] a_i,
     input  logic       [31:0] b_i,
-    output logic       [31:0] sum_o,
     output logic       [31:0] y_o,
-    output logic       [15:0] f16_o,
-    output logic       [ 7:0] i8_o
+    output logic       [15:0] f16_o
 );
 
-  logic add1_valid, mul1_valid, fn_valid, mul2_valid, add2_valid, mul3_valid;
-  logic unused_f16_valid, unused_i8_valid;
-  logic [31:0] add1, mul1, fn_out, gate_out, mul2, add2, mul3;
+  logic add1_valid, mul1_valid, fn_valid, mul2_valid, y_valid;
+  logic unused_f16_valid;
+  logic [31:0] add1, mul1, fn_out, gate_out, mul2;
 
   fvgm_fp32_add u_add1 (
       .clk_i,
@@ -75,39 +72,17 @@ module fvgm_sfu_lane
       .valid_i(mul2_valid),
       .a_i(mul2),
       .b_i(b_i),
-      .valid_o(add2_valid),
-      .y_o(add2)
-  );
-
-  fvgm_fp32_mul u_mul3 (
-      .clk_i,
-      .rst_ni,
-      .valid_i(add2_valid),
-      .a_i(add2),
-      .b_i(ctrl_i.c2),
-      .valid_o(mul3_valid),
-      .y_o(mul3)
+      .valid_o(y_valid),
+      .y_o
   );
 
   fvgm_fp32_to_fp16 u_to_f16 (
       .clk_i,
       .rst_ni,
-      .valid_i(mul3_valid && ctrl_i.to_f16),
-      .a_i(mul3),
+      .valid_i(y_valid && ctrl_i.to_f16),
+      .a_i(y_o),
       .valid_o(unused_f16_valid),
       .y_o(f16_o)
   );
-
-  fvgm_fp32_to_i8 u_to_i8 (
-      .clk_i,
-      .rst_ni,
-      .valid_i(mul3_valid && ctrl_i.to_i8),
-      .a_i(mul3),
-      .valid_o(unused_i8_valid),
-      .y_o(i8_o)
-  );
-
-  assign sum_o = add2;
-  assign y_o = mul3;
 
 endmodule

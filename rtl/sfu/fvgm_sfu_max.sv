@@ -2,7 +2,7 @@
 //
 // magnitude_i 0: greatest FP32 value (-0 below +0); 1: greatest magnitude. Only the first
 // group_i.lanes lanes count. NaN, if any lane is NaN (canonical NaN in). FP32 in and out.
-// max_o with its context and kind 4 cycles after the last group of the row; one group per cycle.
+// magnitude_i is constant. max_o with its context 4 cycles after the last group of the row; one group per cycle.
 module fvgm_sfu_max
   import fvgm_fp_pkg::*;
   import fvgm_sfu_pkg::*;
@@ -14,14 +14,12 @@ module fvgm_sfu_max
     input  logic                    magnitude_i,
     input  logic [Lanes-1:0][31:0]  x_i,
     output logic                    valid_o,
-    output logic                    magnitude_o,  // max_o is a greatest magnitude
     output ctx_t                    ctx_o,
     output logic [31:0]             max_o
 );
 
   typedef struct packed {
     ctx_t ctx;
-    logic magnitude;
     logic first;
     logic last;
   } side_t;
@@ -42,7 +40,6 @@ module fvgm_sfu_max
 
   always_comb begin
     side_d.ctx = group_i.ctx;
-    side_d.magnitude = magnitude_i;
     side_d.first = group_i.index == '0;
     side_d.last = group_i.row_last;
   end
@@ -82,7 +79,6 @@ module fvgm_sfu_max
   // Stage 4: over the groups
   logic [31:0] row_d, row_q;
   ctx_t ctx_q;
-  logic magnitude_q;
 
   assign row_d = side_q[2].first ? l3_q : greater(row_q, l3_q);
 
@@ -90,17 +86,15 @@ module fvgm_sfu_max
     if (valid_q[2]) begin
       row_q <= row_d;
       ctx_q <= side_q[2].ctx;
-      magnitude_q <= side_q[2].magnitude;
     end
   end
 
   assign valid_o = valid_q[3];
-  assign magnitude_o = magnitude_q;
   assign ctx_o = ctx_q;
 
   always_comb begin
     max_o = row_q[31] ? {1'b0, row_q[30:0]} : ~row_q;
-    if (magnitude_q) max_o = row_q;
+    if (magnitude_i) max_o = row_q;
   end
 
 endmodule

@@ -2,18 +2,17 @@
 //
 // A group enters with tag_i one cycle before its values reach the lanes (stage 0). Each operand is
 // looked up one cycle before its stage (fvgm_sfu_pkg::Stage*) from the row scalars (one word per
-// context, written by fvgm_sfu_scalar and fvgm_sfu_max), the command of the group's bank, pbuf, or,
-// for RESIDUAL, from the x group x_i that entered with the tag.
+// context, written by fvgm_sfu_scan and fvgm_sfu_scalar), the batch in the group's bank, pbuf, or, for
+// RESIDUAL, from the x group x_i that entered with the tag.
 // pbuf: `pbuf_rd_valid_o`, entry `pbuf_rd_addr_o` -> 8 x {FP32 b, FP32 a} two cycles later.
-// Tags are given at stage 0, StageMul3, StageCvt and StageOut. One group per cycle. No error outputs.
+// Tags are given at stage 0, StageSum and StageOut. One group per cycle. No error outputs.
 module fvgm_sfu_operands
   import fvgm_fp_pkg::*;
   import fvgm_sfu_pkg::*;
 (
     input  logic clk_i,
     input  logic rst_ni,
-    input  logic [         31:0] imm0_i[Banks],
-    input  logic [EntryBits-1:0] pbuf_base_i[Banks],
+    input  batch_t batch_i[Banks],
 
     input  logic                valid_i,
     input  tag_t                tag_i,
@@ -28,9 +27,6 @@ module fvgm_sfu_operands
     input  logic        rstd_valid_i,
     input  ctx_t        rstd_ctx_i,
     input  logic [31:0] rstd_i,
-    input  logic        inv_valid_i,
-    input  ctx_t        inv_ctx_i,
-    input  logic [31:0] inv_i,
 
     output logic                 pbuf_rd_valid_o,
     output logic [EntryBits-1:0] pbuf_rd_addr_o,
@@ -40,18 +36,11 @@ module fvgm_sfu_operands
     output logic [Lanes-1:0][31:0] a_o,
     output logic [Lanes-1:0][31:0] b_o,
 
-    output logic   in_valid_o,
-    output group_t in_group_o,
-    output pass_e  in_pass_o,
-    output logic   mul3_valid_o,
-    output group_t mul3_group_o,
-    output pass_e  mul3_pass_o,
-    output logic   cvt_valid_o,
-    output pass_e  cvt_pass_o,
-    output logic   out_valid_o,
-    output group_t out_group_o,
-    output pass_e  out_pass_o,
-    output logic   out_cmd_first_o
+    output logic in_valid_o,
+    output logic sum_valid_o,
+    output tag_t sum_tag_o,
+    output logic out_valid_o,
+    output tag_t out_tag_o
 );
 
   localparam int unsigned StagePbuf = StageMul2 - 3;
@@ -71,29 +60,20 @@ module fvgm_sfu_operands
   end
 
   assign in_valid_o = valid_q[0];
-  assign in_group_o = tag_q[0].group;
-  assign in_pass_o = tag_q[0].pass;
-  assign mul3_valid_o = valid_q[StageMul3];
-  assign mul3_group_o = tag_q[StageMul3].group;
-  assign mul3_pass_o = tag_q[StageMul3].pass;
-  assign cvt_valid_o = valid_q[StageCvt];
-  assign cvt_pass_o = tag_q[StageCvt].pass;
+  assign sum_valid_o = valid_q[StageSum];
+  assign sum_tag_o = tag_q[StageSum];
   assign out_valid_o = valid_q[StageOut];
-  assign out_group_o = tag_q[StageOut].group;
-  assign out_pass_o = tag_q[StageOut].pass;
-  assign out_cmd_first_o = tag_q[StageOut].cmd_first;
+  assign out_tag_o = tag_q[StageOut];
 
   // Row scalars
   logic [31:0] neg_mean_q[Contexts];
   logic [31:0] max_q[Contexts];
   logic [31:0] rstd_q[Contexts];
-  logic [31:0] inv_q[Contexts];
 
   always_ff @(posedge clk_i) begin
     if (mean_valid_i) neg_mean_q[mean_ctx_i] <= neg_mean_i;
     if (max_valid_i) max_q[max_ctx_i] <= max_i;
     if (rstd_valid_i) rstd_q[rstd_ctx_i] <= rstd_i;
-    if (inv_valid_i) inv_q[inv_ctx_i] <= inv_i;
   end
 
   // Stage 0: [+ c0]
@@ -114,7 +94,7 @@ module fvgm_sfu_operands
   logic [31:0] row_rstd, factor;
 
   assign row_rstd = rstd_q[tag_q[StageMul1-1].group.ctx];
-  assign factor = imm0_i[tag_q[StageMul1-1].group.ctx.bank];
+  assign factor = batch_i[tag_q[StageMul1-1].group.ctx.bank].imm0;
 
   always_ff @(posedge clk_i) begin
     if (valid_q[StageMul1-1]) begin
@@ -136,7 +116,7 @@ module fvgm_sfu_operands
 
   // StageMul2: [* a or gate]
   assign pbuf_rd_valid_o = valid_q[StagePbuf] && tag_q[StagePbuf].mode.affine;
-  assign pbuf_rd_addr_o = pbuf_base_i[tag_q[StagePbuf].group.ctx.bank] +
+  assign pbuf_rd_addr_o = batch_i[tag_q[StagePbuf].group.ctx.bank].pbuf_base +
       EntryBits'(tag_q[StagePbuf].group.index);
 
   always_ff @(posedge clk_i) begin
@@ -196,17 +176,9 @@ module fvgm_sfu_operands
     end
   end
 
-  // StageMul3: [* c2]; StageCvt
-  logic [31:0] row_inv;
-
-  assign row_inv = inv_q[tag_q[StageMul3-1].group.ctx];
-
+  // StageSum
   always_ff @(posedge clk_i) begin
-    if (valid_q[StageMul3-1]) ctrl_o.c2 <= tag_q[StageMul3-1].mode.scale ? row_inv : Fp32One;
-    if (valid_q[StageCvt-1]) begin
-      ctrl_o.to_i8 <= tag_q[StageCvt-1].mode.scale;
-      ctrl_o.to_f16 <= tag_q[StageCvt-1].mode.half;
-    end
+    if (valid_q[StageSum-1]) ctrl_o.to_f16 <= tag_q[StageSum-1].mode.half;
   end
 
 endmodule

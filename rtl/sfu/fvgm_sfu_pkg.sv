@@ -12,7 +12,8 @@ package fvgm_sfu_pkg;
   localparam int unsigned CtxBits = BankBits + RowBits;
   localparam int unsigned Contexts = Banks * BatchRows;
   localparam int unsigned GroupBits = 13;  // index of a group of 8 elements in a row
-  localparam int unsigned OutDepth = 64;  // units between the lanes and the write ports
+  localparam int unsigned StoreSlack = 64;  // groups of the store beyond the longest row that it takes whole
+  localparam int unsigned OutDepth = 16;  // units between the store and the write ports
 
   localparam int unsigned AddrBits = 20;  // units of abuf and vbuf
   localparam int unsigned EntryBits = 16;  // entries of pbuf, words of rbuf
@@ -27,9 +28,8 @@ package fvgm_sfu_pkg;
   localparam int unsigned StageFn = StageMul1 + FpMulLatency;
   localparam int unsigned StageMul2 = StageFn + FnLatency;
   localparam int unsigned StageAdd2 = StageMul2 + FpMulLatency;
-  localparam int unsigned StageMul3 = StageAdd2 + FpAddLatency;
-  localparam int unsigned StageCvt = StageMul3 + FpMulLatency;
-  localparam int unsigned StageOut = StageCvt + FpToF16Latency;
+  localparam int unsigned StageSum = StageAdd2 + FpAddLatency;
+  localparam int unsigned StageOut = StageSum + FpToF16Latency;
 
   localparam logic [31:0] Fp32NegZero = 32'h8000_0000;
   localparam logic [31:0] Fp32Inv127 = 32'h3C01_0204;
@@ -37,12 +37,13 @@ package fvgm_sfu_pkg;
 
   // What a pass computes from a row
   typedef enum logic [2:0] {
-    PassSum = 3'd0,  // sum x
-    PassSquare = 3'd1,  // sum (x - mean)^2
-    PassAbsmax = 3'd2,  // max |y|
-    PassMax = 3'd3,  // max x
-    PassExp = 3'd4,  // p = exp2((x - max) * imm0), written and summed
-    PassWrite = 3'd5  // y, written
+    PassSum = 3'd0,  // sum x, in the scan
+    PassMax = 3'd1,  // max x, in the scan
+    PassSquare = 3'd2,  // sum (x - mean)^2
+    PassExp = 3'd3,  // p = exp2((x - max) * imm0), written and summed
+    PassQuant = 3'd4,  // y, written, and max |y|
+    PassAbsmax = 3'd5,  // max |y|
+    PassWrite = 3'd6  // y, written
   } pass_e;
 
   typedef enum logic [1:0] {
@@ -74,7 +75,6 @@ package fvgm_sfu_pkg;
     logic gelu;
     logic affine;  // * a + b; for RESIDUAL * a
     logic residual;  // + x
-    logic scale;  // * inv, to INT8
     logic half;  // to FP16
   } mode_t;
 
@@ -101,22 +101,33 @@ package fvgm_sfu_pkg;
   // Where results go
   typedef struct packed {
     logic to_vbuf;
-    logic int8;  // two groups a unit
     logic [AddrBits-1:0] base;
     logic [AddrBits-1:0] row;
     logic [AddrBits-1:0] unit_step;
   } dst_t;
 
-  // The command and place of one batch, per bank
+  // A batch of rows and what its command says, per bank
   typedef struct packed {
-    dst_t dst;
-    logic [RowBits-1:0] last_row;  // last row of the batch
+    sfu_op_e op;
+    logic int8;  // the result
+    logic fp32;  // x
+    logic affine;
+    logic long_row;  // INT8 rows do not fit the store: max |y| and y take a pass each
+    logic [AddrBits-1:0] x_base;  // unit of the batch's first row
+    logic [AddrBits-1:0] x_step;
+    logic [AddrBits-1:0] y_base;
+    logic [AddrBits-1:0] y_step;
+    logic [GroupBits-1:0] last_group;
+    logic [3:0] last_lanes;
+    logic [RowBits-1:0] last_row;
+    logic cmd_first;  // the batch begins its command
     logic cmd_last;  // the batch ends its command
+    dst_t dst;
     logic [EntryBits-1:0] rbuf_addr;  // of the batch's first row
     logic [EntryBits-1:0] pbuf_base;
     logic [31:0] imm0;
     logic [31:0] imm1;
-  } cfg_t;
+  } batch_t;
 
   // Operands that all lanes share, each valid in the cycle of its stage
   typedef struct packed {
@@ -125,9 +136,7 @@ package fvgm_sfu_pkg;
     logic square;  // StageMul1: multiply by itself
     fn_e fn;  // StageFn
     logic gate;  // StageMul2: multiply by the gelu gate
-    logic [31:0] c2;  // StageMul3
-    logic to_f16;  // StageCvt
-    logic to_i8;  // StageCvt
+    logic to_f16;  // StageSum
   } lane_ctrl_t;
 
   // A unit on its way to a write port
@@ -138,25 +147,29 @@ package fvgm_sfu_pkg;
     logic [UnitBits-1:0] data;
   } out_t;
 
-  function automatic pass_e first_pass(sfu_op_e op, logic int8);
-    unique case (op)
-      SfuLayernorm: return PassSum;
-      SfuSoftmax: return PassMax;
-      default: return int8 ? PassAbsmax : PassWrite;
-    endcase
+  // Operations whose rows the scan reads before the lanes
+  function automatic logic scanned(sfu_op_e op);
+    return op == SfuLayernorm || op == SfuSoftmax;
   endfunction
 
-  function automatic pass_e next_pass(pass_e pass, logic int8);
-    unique case (pass)
-      PassSum: return PassSquare;
-      PassSquare: return int8 ? PassAbsmax : PassWrite;
-      PassMax: return PassExp;
-      default: return PassWrite;
-    endcase
+  // The pass that makes y; a long INT8 row takes another one before it, for its maximum.
+  function automatic pass_e result_pass(batch_t batch);
+    if (!batch.int8) return PassWrite;
+    return batch.long_row ? PassAbsmax : PassQuant;
   endfunction
 
+  function automatic pass_e first_pass(batch_t batch);
+    if (batch.op == SfuLayernorm) return PassSquare;
+    return (batch.op == SfuSoftmax) ? PassExp : result_pass(batch);
+  endfunction
+
+  function automatic pass_e next_pass(pass_e pass, batch_t batch);
+    return (pass == PassSquare) ? result_pass(batch) : PassWrite;
+  endfunction
+
+  // The pass ends the batch.
   function automatic logic pass_writes(pass_e pass);
-    return (pass == PassWrite) || (pass == PassExp);
+    return pass == PassWrite || pass == PassExp || pass == PassQuant;
   endfunction
 
 endpackage

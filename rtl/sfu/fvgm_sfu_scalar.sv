@@ -3,10 +3,9 @@
 //   v -> [* imm0 | * 1/127] -> [+ imm1] -> [recip | rsqrt] -> [* 127]
 //
 // | event | result | to |
-// | PassSum: sum x | -mean = -(v * imm0), after 3 cycles | mean_* |
 // | PassSquare: sum t^2 | rstd = rsqrt(v * imm0 + imm1), after 13 | rstd_* |
 // | PassExp: sum p | 1/v, after 13 | rbuf |
-// | PassAbsmax: max |y| | scale = v * (1/127), after 13; inv = 127 * recip(v), after 16 | rbuf; inv_* |
+// | PassQuant: max |y| | scale = v * (1/127), after 13; inv = 127 * recip(v), after 16 | rbuf; inv_* |
 //
 // Sums come first; maxima wait in a queue. A context has at most one event under way, so that a queue
 // of one place per context never overflows. FP32 throughout (models/sfu.py).
@@ -18,8 +17,7 @@ module fvgm_sfu_scalar
 (
     input  logic        clk_i,
     input  logic        rst_ni,
-    input  logic [31:0] imm0_i[Banks],
-    input  logic [31:0] imm1_i[Banks],
+    input  batch_t batch_i[Banks],
 
     input  logic        sum_valid_i,
     input  ctx_t        sum_ctx_i,
@@ -29,10 +27,6 @@ module fvgm_sfu_scalar
     input  logic        max_valid_i,
     input  ctx_t        max_ctx_i,
     input  logic [31:0] max_i,
-
-    output logic        mean_valid_o,
-    output ctx_t        mean_ctx_o,
-    output logic [31:0] neg_mean_o,
 
     output logic        rstd_valid_o,
     output ctx_t        rstd_ctx_o,
@@ -97,7 +91,7 @@ module fvgm_sfu_scalar
       ev[0] = {sum_ctx_i, sum_pass_i};
       raw[0] = sum_i;
     end else begin
-      ev[0] = {queue_ctx_q[head_q[CtxBits-1:0]], PassAbsmax};
+      ev[0] = {queue_ctx_q[head_q[CtxBits-1:0]], PassQuant};
       raw[0] = queue_q[head_q[CtxBits-1:0]];
     end
   end
@@ -115,9 +109,9 @@ module fvgm_sfu_scalar
 
   always_comb begin
     unique case (ev[0].pass)
-      PassAbsmax: factor = Fp32Inv127;
+      PassQuant: factor = Fp32Inv127;
       PassExp: factor = Fp32One;
-      default: factor = imm0_i[ev[0].ctx.bank];
+      default: factor = batch_i[ev[0].ctx.bank].imm0;
     endcase
   end
 
@@ -131,15 +125,11 @@ module fvgm_sfu_scalar
       .y_o(product)
   );
 
-  assign mean_valid_o = product_valid && ev[StageAdd].pass == PassSum;
-  assign mean_ctx_o = ev[StageAdd].ctx;
-  assign neg_mean_o = {!product[31], product[30:0]};
-
   // [+ imm1]
   logic [31:0] term, total;
   logic total_valid;
 
-  assign term = (ev[StageAdd].pass == PassSquare) ? imm1_i[ev[StageAdd].ctx.bank] : Fp32NegZero;
+  assign term = (ev[StageAdd].pass == PassSquare) ? batch_i[ev[StageAdd].ctx.bank].imm1 : Fp32NegZero;
 
   fvgm_fp32_add u_add (
       .clk_i,
@@ -178,7 +168,7 @@ module fvgm_sfu_scalar
   assign rstd_o = inverse;
 
   assign rbuf_exp_o = ev[StageDone].pass == PassExp;
-  assign rbuf_valid_o = inverse_valid && (rbuf_exp_o || ev[StageDone].pass == PassAbsmax);
+  assign rbuf_valid_o = inverse_valid && (rbuf_exp_o || ev[StageDone].pass == PassQuant);
   assign rbuf_ctx_o = ev[StageDone].ctx;
   assign rbuf_data_o = rbuf_exp_o ? inverse : scale_q[FnLatency-1];
 
@@ -188,7 +178,7 @@ module fvgm_sfu_scalar
   fvgm_fp32_mul u_scale (
       .clk_i,
       .rst_ni,
-      .valid_i(inverse_valid && ev[StageDone].pass == PassAbsmax),
+      .valid_i(inverse_valid && ev[StageDone].pass == PassQuant),
       .a_i(inverse),
       .b_i(Fp32C127),
       .valid_o(scaled_valid),

@@ -1,10 +1,9 @@
 // Writes result groups: packs, addresses, and queues units for abuf and vbuf.
 //
-// valid_i with a group at StageOut of the lanes: f16_i, or i8_i for a command that writes INT8; lanes
-// from lanes_i on become 0. A FP16 group is a unit; two INT8 groups are one, and a row of an odd
-// number of groups ends with 8 zero bytes. Groups come in the order of rows and units, so that
-// addresses are counted up. The issue stage has reserved a place in the queue for each unit;
-// `pop_o` gives one back. `done_o`: the last unit of a command was accepted.
+// valid_i with a group of the store: f16_i, or i8_i for a command that writes INT8; lanes from lanes_i on
+// become 0. A FP16 group is a unit; two INT8 groups are one, and a row of an odd number of groups ends
+// with 8 zero bytes. Groups come in the order of rows and units, so that addresses are counted up. The
+// store has reserved a place in the queue for each unit; `pop_o` gives one back. `done_o`: the last unit of a command was accepted.
 // Throughput one unit per cycle; latency 1 cycle to the port. No error outputs.
 `include "fvgm_assert.svh"
 
@@ -15,12 +14,14 @@ module fvgm_sfu_write
     input logic rst_ni,
 
     input logic                   valid_i,
-    input logic [GroupBits-1:0]   index_i,
+    input logic                   first_i,  // group of its row
+    input logic                   odd_i,  // group of its row
     input logic [3:0]             lanes_i,
     input logic                   row_last_i,  // last group of its row
     input logic                   first_row_i,  // of its command
     input logic                   last_row_i,
     input dst_t                   dst_i,
+    input logic                   int8_i,
     input logic [Lanes-1:0][15:0] f16_i,
     input logic [Lanes-1:0][ 7:0] i8_i,
 
@@ -54,7 +55,7 @@ module fvgm_sfu_write
     end
   end
 
-  assign complete = !dst_i.int8 || index_i[0] || row_last_i;
+  assign complete = !int8_i || odd_i || row_last_i;
   assign push = valid_i && complete;
 
   // Address
@@ -63,7 +64,7 @@ module fvgm_sfu_write
   always_comb begin
     row_d = row_q;
     unit_d = unit_q;
-    if (index_i == '0) begin
+    if (first_i) begin
       row_d = first_row_i ? dst_i.base : row_q + dst_i.row;
       unit_d = row_d;
     end
@@ -82,7 +83,7 @@ module fvgm_sfu_write
     entry.cmd_last = last_row_i && row_last_i;
     entry.addr = unit_d;
     entry.data = halves;
-    if (dst_i.int8) entry.data = index_i[0] ? {bytes, low_q} : {64'b0, bytes};
+    if (int8_i) entry.data = odd_i ? {bytes, low_q} : {64'b0, bytes};
   end
 
   // Queue

@@ -164,11 +164,13 @@ module fvgm_core #(
   logic [PortV-1:0][127:0] mpu_v_data;
 
   // sfu
-  logic sfu_v_rd_valid, sfu_v_rd_ready, sfu_p_valid, sfu_r_valid;
+  logic [1:0] sfu_v_rd_valid, sfu_v_rd_ready;
+  logic sfu_p_valid, sfu_r_valid;
   logic sfu_a_valid, sfu_a_ready, sfu_v_valid, sfu_v_ready;
-  logic [UnitAddr-1:0] sfu_v_rd_addr, sfu_a_addr, sfu_v_addr;
+  logic [1:0][UnitAddr-1:0] sfu_v_rd_addr;
+  logic [UnitAddr-1:0] sfu_a_addr, sfu_v_addr;
   logic [15:0] sfu_p_addr, sfu_r_addr;
-  logic [255:0] sfu_v_rd_data;
+  logic [1:0][255:0] sfu_v_rd_data;
   logic [511:0] sfu_p_data;
   logic [31:0] sfu_r_data;
   logic [127:0] sfu_a_data, sfu_v_data;

@@ -10,7 +10,8 @@ module fvgm_sfu_tb
 #(
     parameter int unsigned Units = 8192,
     parameter int unsigned Entries = 256,
-    parameter int unsigned Words = 512
+    parameter int unsigned Words = 512,
+    parameter int unsigned StoreGroups = 1024
 ) ();
 
   logic clk_i = 1'b0;
@@ -38,16 +39,20 @@ module fvgm_sfu_tb
   int unsigned vbuf_writes = 0;
   int unsigned rbuf_writes = 0;
 
-  logic cmd_ready, done, rd_valid, rd_ready, pbuf_valid, abuf_valid, abuf_ready;
+  logic cmd_ready, done, pbuf_valid, abuf_valid, abuf_ready;
   logic vbuf_valid, vbuf_ready, rbuf_valid, busy, w, r, s;
-  logic [AddrBits-1:0] rd_addr, abuf_addr, vbuf_addr;
+  logic [1:0] rd_valid, rd_ready;
+  logic [1:0][AddrBits-1:0] rd_addr;
+  logic [AddrBits-1:0] abuf_addr, vbuf_addr;
   logic [EntryBits-1:0] pbuf_addr, rbuf_addr;
   logic [127:0] abuf_data, vbuf_data;
   logic [31:0] rbuf_data;
-  logic [255:0] rd_q, rd_data;
+  logic [1:0][255:0] rd_q, rd_data;
   logic [511:0] pbuf_q, pbuf_data;
 
-  fvgm_sfu dut (
+  fvgm_sfu #(
+      .StoreGroups(StoreGroups)
+  ) dut (
       .clk_i,
       .rst_ni,
       .cmd_valid_i(cmd_valid),
@@ -85,18 +90,21 @@ module fvgm_sfu_tb
     return out;
   endfunction
 
-  logic rd_accepted, pbuf_accepted;
+  logic [1:0] rd_accepted;
+  logic pbuf_accepted;
 
   always_ff @(posedge clk_i) begin
-    rd_ready <= 9'($urandom_range(255)) >= deny_read;
     abuf_ready <= 9'($urandom_range(255)) >= deny_abuf;
     vbuf_ready <= 9'($urandom_range(255)) >= deny_vbuf;
 
-    rd_accepted <= rd_valid && rd_ready;
-    if (rd_valid && rd_ready) begin
-      rd_q <= {vbuf[(rd_addr+1) % Units], vbuf[rd_addr % Units]};
+    for (int p = 0; p < 2; p++) begin
+      rd_ready[p] <= 9'($urandom_range(255)) >= deny_read;
+      rd_accepted[p] <= rd_valid[p] && rd_ready[p];
+      if (rd_valid[p] && rd_ready[p]) begin
+        rd_q[p] <= {vbuf[(rd_addr[p]+1)%Units], vbuf[rd_addr[p]%Units]};
+      end
+      rd_data[p] <= rd_accepted[p] ? rd_q[p] : 256'(noise());
     end
-    rd_data <= rd_accepted ? rd_q : 256'(noise());
     pbuf_accepted <= pbuf_valid;
     if (pbuf_valid) pbuf_q <= pbuf[pbuf_addr % Entries];
     pbuf_data <= pbuf_accepted ? pbuf_q : noise();
@@ -138,7 +146,7 @@ module fvgm_sfu_tb
     if (rst_ni && vbuf_wait && !(vbuf_valid && vbuf_was == {vbuf_addr, vbuf_data})) begin
       $error("vbuf write not held until ready");
     end
-    if (rst_ni && !busy && (rd_valid || abuf_valid || vbuf_valid || rbuf_valid || done)) begin
+    if (rst_ni && !busy && (rd_valid != '0 || abuf_valid || vbuf_valid || rbuf_valid || done)) begin
       $error("activity while not busy");
     end
   end

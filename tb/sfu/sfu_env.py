@@ -23,7 +23,7 @@ from models.isa import Buffer, Opcode, encode
 from tb.common.coverage import Coverage
 from tb.common.sink import Sink
 from tb.sfu.stimulus import (
-    CASES, FORMATS, GROUPS, LEFTOVERS, PLACES, PRESSURES, ROW_CLASSES, ROWS, Command, Scene, edge_scene, random_scene,
+    CASES, FORMATS, GROUPS, LEFTOVERS, PLACES, PRESSURES, ROW_CLASSES, ROWS, STORES, Command, Scene, edge_scene, random_scene,
 )
 
 HEADER_BITS = 128
@@ -244,6 +244,7 @@ class SfuCoverage(uvm_subscriber):
         cov.point("cp_leftover", LEFTOVERS)
         cov.point("cp_groups", GROUPS)
         cov.point("cp_rows", ROWS)
+        cov.point("cp_store", STORES)
         cov.point("cp_place", PLACES)
         cov.point("cp_case", CASES)
         cov.point("cp_pressure", PRESSURES)
@@ -252,6 +253,9 @@ class SfuCoverage(uvm_subscriber):
             cov.cross(f"cp_format_x_{other}", "cp_format", f"cp_{other}")
         not_in_place = [(f, "in_place") for f in FORMATS if f.endswith("_i8") or "_i8_" in f or f.startswith("softmax")]
         cov.cross("cp_format_x_place", "cp_format", "cp_place", ignore=not_in_place)
+        int8 = [f for f in FORMATS if f.endswith("_i8") or "_i8_" in f]
+        other = [(f, s) for f in FORMATS for s in STORES if (f in int8) == (s == "fp16")]
+        cov.cross("cp_format_x_store", "cp_format", "cp_store", ignore=other)
         ops = sorted({op.name for op, _ in FORMATS.values()})
         cov.point("cp_op", ops)
         cov.point("cp_previous_op", ops)

@@ -12,6 +12,7 @@ import numpy as np
 from models.isa import Buffer, SfuOp
 
 UNITS, ENTRIES, WORDS = 8192, 256, 512
+SHORT_STORE = 128  # groups of the store: INT8 rows of more than 64 groups take a pass for their maximum
 SPECIAL_ENTRIES = 32  # the last entries of pbuf hold any bit pattern
 
 # name: (operation, fields that the format fixes)
@@ -34,6 +35,7 @@ LEFTOVERS = ("full", "one", "some", "seven")
 GROUPS = ("one", "odd", "even")
 ROWS = ("one", "batch", "two_batches", "many")
 PRESSURES = {"none": (0, 0), "read": (128, 0), "write": (0, 150), "both": (90, 200)}
+STORES = ("whole", "long", "fp16")  # an INT8 row fits the store or not
 PLACES = ("abuf", "vbuf", "in_place")
 CASES = ("usual", "odd_immediate", "special_pbuf")
 
@@ -180,6 +182,7 @@ class Builder:
             "cp_format": name,
             "cp_leftover": {0: "full", 1: "one", 7: "seven"}.get(rest, "some"),
             "cp_groups": "one" if groups == 1 else "odd" if groups % 2 else "even",
+            "cp_store": "long" if int8 and groups > SHORT_STORE - 64 else "whole" if int8 else "fp16",
             "cp_rows": "one" if rows == 1 else "batch" if rows <= 16 else "two_batches" if rows <= 32 else "many",
             "cp_place": place, "cp_case": case, "cp_pressure": self.scene.pressure,
         }
@@ -191,8 +194,8 @@ def random_scene(rng: np.random.Generator, pressure: str, formats: list[str], id
     build = Builder(rng, pressure)
     for name in rng.permutation(formats):
         rows = int(rng.choice([1, 2, 3, 8, 15, 16, 17, 20, 31, 32, 33, 40, 70]))
-        most = int(rng.choice([8, 64, 420, 1000 if rows < 4 else 420])) // (1 + rows // 20)
-        cols = int(rng.integers(1, most + 1))
+        most = int(rng.choice([8, 64, 420, 1000 if rows < 9 else 420])) // (1 + rows // 20)
+        cols = int(rng.integers(most // 2 if most == 1000 else 1, most + 1))
         if rng.random() < 0.3:
             cols = -(-cols // 8) * 8 + int(rng.choice([0, 1, 7]))
         if not build.fits(rows, cols):
