@@ -162,8 +162,9 @@ module fvgm_sfu
   lane_ctrl_t ctrl;
   logic [Lanes-1:0][31:0] a, b, y;
   logic [Lanes-1:0][15:0] f16;
-  logic in_valid, sum_valid, out_valid;
-  tag_t sum_tag, out_tag;
+  logic in_valid, sum_valid, out_valid, out_cmd_first;
+  group_t sum_group, out_group;
+  pass_e sum_pass, out_pass;
 
   fvgm_sfu_operands u_operands (
       .clk_i,
@@ -189,9 +190,12 @@ module fvgm_sfu
       .b_o(b),
       .in_valid_o(in_valid),
       .sum_valid_o(sum_valid),
-      .sum_tag_o(sum_tag),
+      .sum_group_o(sum_group),
+      .sum_pass_o(sum_pass),
       .out_valid_o(out_valid),
-      .out_tag_o(out_tag)
+      .out_group_o(out_group),
+      .out_pass_o(out_pass),
+      .out_cmd_first_o(out_cmd_first)
   );
 
   for (genvar i = 0; i < int'(Lanes); i++) begin : gen_lane
@@ -216,8 +220,8 @@ module fvgm_sfu
   fvgm_sfu_max u_absmax (
       .clk_i,
       .rst_ni,
-      .valid_i(sum_valid && (sum_tag.pass == PassQuant || sum_tag.pass == PassAbsmax)),
-      .group_i(sum_tag.group),
+      .valid_i(sum_valid && (sum_pass == PassQuant || sum_pass == PassAbsmax)),
+      .group_i(sum_group),
       .magnitude_i(1'b1),
       .x_i(y),
       .valid_o(absmax_valid),
@@ -248,10 +252,10 @@ module fvgm_sfu
   fvgm_sfu_sum u_sum (
       .clk_i,
       .rst_ni,
-      .valid_i(out_valid && (out_tag.pass == PassSquare || out_tag.pass == PassExp)),
-      .group_i(out_tag.group),
-      .pass_i(out_tag.pass),
-      .x_i(out_tag.pass == PassExp ? rounded : y_q[FpToF16Latency-1]),
+      .valid_i(out_valid && (out_pass == PassSquare || out_pass == PassExp)),
+      .group_i(out_group),
+      .pass_i(out_pass),
+      .x_i(out_pass == PassExp ? rounded : y_q[FpToF16Latency-1]),
       .valid_o(row_sum_valid),
       .ctx_o(row_sum_ctx),
       .pass_o(row_sum_pass),
@@ -303,10 +307,10 @@ module fvgm_sfu
   ) u_store (
       .clk_i,
       .rst_ni,
-      .valid_i(out_valid && pass_writes(out_tag.pass)),
-      .group_i(out_tag.group),
-      .cmd_first_i(out_tag.cmd_first),
-      .int8_i(batch[out_tag.group.ctx.bank].int8),
+      .valid_i(out_valid && pass_writes(out_pass)),
+      .group_i(out_group),
+      .cmd_first_i(out_cmd_first),
+      .int8_i(batch[out_group.ctx.bank].int8),
       .y_i(y_q[FpToF16Latency-1]),
       .f16_i(f16),
       .inv_valid_i(inv_valid),

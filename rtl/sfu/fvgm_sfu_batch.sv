@@ -46,7 +46,7 @@ module fvgm_sfu_batch
 
   // The command that is cut. sized_q: rows_q and the way to the batch behind it are known.
   logic active_q, sized_q, take, fill;
-  batch_t next_q;  // last_row and cmd_last are those of rows_q
+  batch_t next_q;  // but for last_row and cmd_last, which rows_q tells
   logic [15:0] left_q;  // rows that are not in a batch yet
   logic [RowBits:0] rows_q;
   logic [AddrBits-1:0] x_way_q, y_way_q;
@@ -96,6 +96,8 @@ module fvgm_sfu_batch
       next_q.last_group <= last_group;
       next_q.last_lanes <= (cmd_i.cols[2:0] == '0) ? 4'(Lanes) : {1'b0, cmd_i.cols[2:0]};
       next_q.cmd_first <= 1'b1;
+      next_q.cmd_last <= 1'b0;
+      next_q.last_row <= '0;
       next_q.dst.to_vbuf <= cmd_i.dst == BufV;
       next_q.dst.base <= cmd_i.d_base;
       next_q.dst.row <= cmd_i.d_row;

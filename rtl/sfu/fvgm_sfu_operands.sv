@@ -36,11 +36,14 @@ module fvgm_sfu_operands
     output logic [Lanes-1:0][31:0] a_o,
     output logic [Lanes-1:0][31:0] b_o,
 
-    output logic in_valid_o,
-    output logic sum_valid_o,
-    output tag_t sum_tag_o,
-    output logic out_valid_o,
-    output tag_t out_tag_o
+    output logic   in_valid_o,
+    output logic   sum_valid_o,
+    output group_t sum_group_o,
+    output pass_e  sum_pass_o,
+    output logic   out_valid_o,
+    output group_t out_group_o,
+    output pass_e  out_pass_o,
+    output logic   out_cmd_first_o
 );
 
   localparam int unsigned StagePbuf = StageMul2 - 3;
@@ -61,9 +64,12 @@ module fvgm_sfu_operands
 
   assign in_valid_o = valid_q[0];
   assign sum_valid_o = valid_q[StageSum];
-  assign sum_tag_o = tag_q[StageSum];
+  assign sum_group_o = tag_q[StageSum].group;
+  assign sum_pass_o = tag_q[StageSum].pass;
   assign out_valid_o = valid_q[StageOut];
-  assign out_tag_o = tag_q[StageOut];
+  assign out_group_o = tag_q[StageOut].group;
+  assign out_pass_o = tag_q[StageOut].pass;
+  assign out_cmd_first_o = tag_q[StageOut].cmd_first;
 
   // Row scalars
   logic [31:0] neg_mean_q[Contexts];

@@ -12,7 +12,7 @@ package fvgm_sfu_pkg;
   localparam int unsigned CtxBits = BankBits + RowBits;
   localparam int unsigned Contexts = Banks * BatchRows;
   localparam int unsigned GroupBits = 13;  // index of a group of 8 elements in a row
-  localparam int unsigned StoreSlack = 64;  // groups of the store beyond the longest row that it takes whole
+  localparam int unsigned StoreSlack = 64;  // groups of the store less its longest whole row
   localparam int unsigned OutDepth = 16;  // units between the store and the write ports
 
   localparam int unsigned AddrBits = 20;  // units of abuf and vbuf
@@ -112,7 +112,7 @@ package fvgm_sfu_pkg;
     logic int8;  // the result
     logic fp32;  // x
     logic affine;
-    logic long_row;  // INT8 rows do not fit the store: max |y| and y take a pass each
+    logic long_row;  // INT8 rows do not fit the store: a pass for max |y|
     logic [AddrBits-1:0] x_base;  // unit of the batch's first row
     logic [AddrBits-1:0] x_step;
     logic [AddrBits-1:0] y_base;

@@ -129,7 +129,8 @@ module fvgm_sfu_scalar
   logic [31:0] term, total;
   logic total_valid;
 
-  assign term = (ev[StageAdd].pass == PassSquare) ? batch_i[ev[StageAdd].ctx.bank].imm1 : Fp32NegZero;
+  assign term =
+      (ev[StageAdd].pass == PassSquare) ? batch_i[ev[StageAdd].ctx.bank].imm1 : Fp32NegZero;
 
   fvgm_fp32_add u_add (
       .clk_i,

@@ -45,6 +45,7 @@ module fvgm_sfu_scan
   logic [GroupBits-1:0] group_q;
   logic [AddrBits-1:0] x_row_q, x_addr_q, next_row;
   batch_t batch, candidate;
+  logic unused_batch;
 
   always_comb begin
     batch = batch_i[bank_q];
@@ -67,6 +68,7 @@ module fvgm_sfu_scan
   end
 
   assign rd_valid_o = open_q && reads;
+  assign unused_batch = ^{batch, candidate};
   assign rd_addr_o = x_addr_q;
 
   always_ff @(posedge clk_i) begin
