@@ -125,7 +125,7 @@ class Driver(RegisterPage):
         """DriverError when the hardware is another configuration than `config`."""
         array, queue = self.fields("config_array"), self.fields("config_queue")
         found = {"chain_rows": array["chain_rows"], **queue}
-        found |= {name: self.read(f"config_{name}") for name in ("abuf", "bbuf", "vbuf", "pbuf", "rbuf")}
+        found |= {name: self.read(f"config_{name}") for name in ("abuf", "bbuf", "vbuf", "pbuf", "rbuf", "mbuf")}
         for name, value in found.items():
             if value != getattr(config, name):
                 wanted = getattr(config, name)

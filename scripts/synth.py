@@ -102,7 +102,7 @@ BLOCKS = (
     Block("fvgm_buffer", (), _ABUF | {"Banks": 32, "ReadUnits": 32}, "abuf32"),
     Block("fvgm_buffer", (), _ABUF | {"Banks": 64, "ReadUnits": 48}, "abuf64"),
     Block("fvgm_buffer", (), {"Units": 131072, "Banks": 8, "ReadUnits": 8, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 1}, "bbuf"),
-    Block("fvgm_buffer", (), {"Units": 262144, "Banks": 8, "ReadUnits": 2, "ReadPorts": 5, "WriteUnits": 2, "WritePorts": 5, "Strided": 0}, "vbuf"),
+    Block("fvgm_buffer", (), {"Units": 262144, "Banks": 8, "ReadUnits": 2, "ReadPorts": 6, "WriteUnits": 2, "WritePorts": 5, "Strided": 0}, "vbuf"),
     Block("fvgm_pbuf", (), {"Entries": 2048}, "v80"), Block("fvgm_dma_load", (), _DMA, "v80"), Block("fvgm_dma_store", (), _DMA, "v80"),
     Block("fvgm_scheduler", (), _SIZES | {"QueueDepth": 16, "Contexts": 2}, "v80"),
 )
