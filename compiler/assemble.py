@@ -10,7 +10,7 @@ import numpy as np
 from compiler import cost, events
 from compiler.check import check_table
 from compiler.errors import CompileError
-from compiler.plan import Plan, Planner, Template, priorities, ranks, staggered, template_of
+from compiler.plan import LEADS, Plan, Planner, Template, priorities, ranks, staggered, template_of
 from compiler.program import SEMAPHORE_OF, Program, Slot, placed
 from compiler.schedule import order_of
 from compiler.tasks import Order, Task, WeightSet
@@ -117,10 +117,9 @@ class Assembler:
         """Order, table, bytes."""
         order = Order([t.after for t in self.tasks])
         templates = {item: shape.template for item, shape in self.shapes.items()}
-        rank = staggered(ranks(order, [templates[n].alone for n in range(len(self.tasks))]), [t.phase for t in self.tasks])
-        priority = priorities(rank) if self.with_priority else [0] * len(rank)
-        planner = Planner(self.tasks, self.sets, order, templates, rank, priority, self.cores, self.config.contexts)
-        plan = planner.run()
+        rank, phase = ranks(order, [templates[n].alone for n in range(len(self.tasks))]), [t.phase for t in self.tasks]
+        planner = min((self._planner(order, templates, staggered(rank, phase, lead)) for lead in LEADS), key=lambda p: p.run().cycles)
+        plan, priority = planner.plan, planner.priority
         nodes = iter(events.nodes_of(order, [i for i in plan.sequence if i >= 0]))
         entries: list[tuple[int | None, events.Node | None]] = []
         for item in plan.sequence:
@@ -141,6 +140,10 @@ class Assembler:
         place = {item: row for row, (item, _) in enumerate(entries) if item is not None}
         check_table(rows, {place[n]: {place[a] for a in t.after} for n, t in enumerate(self.tasks)}, self.cores)
         return self._encode(entries, slots, first, table, infos, plan)
+
+    def _planner(self, order: Order, templates: dict[int, Template], rank: Sequence[int]) -> Planner:
+        priority = priorities(rank) if self.with_priority else [0] * len(rank)
+        return Planner(self.tasks, self.sets, order, templates, rank, priority, self.cores, self.config.contexts)
 
     def _entry(self, row: int, item: int | None, node: events.Node | None, length: int, priority: Sequence[int],
                planner: Planner) -> dict[str, int]:

@@ -15,7 +15,7 @@ from models.ru import ideal_cycles as ru_cycles
 from models.sfu import LANES, LONGEST_ROW
 from models.su import ideal_cycles as su_cycles
 
-LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 80, Opcode.SU: 60, Opcode.RU: 40}
+LATENCY = {Opcode.LOAD: 120, Opcode.STORE: 120, Opcode.GEMM: 60, Opcode.SFU: 70, Opcode.SU: 60, Opcode.RU: 40}
 
 Column = np.ndarray
 
@@ -48,6 +48,14 @@ def sfu_cycles(op: Column, rows: Column, cols: Column, out_fp16: Column) -> Colu
     return rows * (groups + np.where(op == SfuOp.RESIDUAL, groups % 2, 0)) * passes
 
 
+def sfu_latency(op: Column, cols: Column, out_fp16: Column) -> Column:
+    """What the scan of the first row and the scaling of the last one add (docs/sfu.md)."""
+    groups = -(-cols // LANES)
+    scan = np.where(op == SfuOp.LAYERNORM, groups + 32, np.where(op == SfuOp.SOFTMAX, groups + 9, 0))
+    int8 = (out_fp16 == 0) & (op != SfuOp.SOFTMAX) & (op != SfuOp.RESIDUAL)
+    return scan + np.where(int8, groups, 0)
+
+
 def table(opcodes: list[Opcode], fields: list[dict[str, int]], config: Config) -> tuple[np.ndarray, np.ndarray]:
     """(busy, latency) of every instruction, int64."""
     kinds = np.array([int(o) for o in opcodes], np.int64)
@@ -69,6 +77,7 @@ def table(opcodes: list[Opcode], fields: list[dict[str, int]], config: Config) -
             busy[rows] = [cycles(empty | fields[r] | {"rows": expected_rows(fields[r], "rows")}) for r in rows]
         else:
             busy[rows] = sfu_cycles(get("op"), get("rows"), get("cols"), get("out_fp16"))
+            latency[rows] += sfu_latency(get("op"), get("cols"), get("out_fp16"))
     return busy, latency
 
 

@@ -22,7 +22,7 @@ from models.isa import Unit
 UNITS = len(Unit)
 AHEAD = 2
 PRIORITIES = 256
-LEAD = 1
+LEADS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def ranks(order: Order, alone: Sequence[int]) -> list[int]:
     return out
 
 
-def staggered(rank: Sequence[int], phase: Sequence[int]) -> list[int]:
-    """Ranks raised by up to `LEAD` mean phases, most for the first tasks of a phase. What they enable then runs beside the phase's
+def staggered(rank: Sequence[int], phase: Sequence[int], lead: float) -> list[int]:
+    """Ranks raised by up to `lead` mean phases, most for the first tasks of a phase. What they enable then runs beside the phase's
     last tasks, so that phases that transfers bound mix with those that the matrix unit bounds."""
     size, seen, out = Counter(phase), Counter(), []
-    step = LEAD * max(rank, default=0) / max(1, len(size))
+    step = lead * max(rank, default=0) / max(1, len(size))
     for r, p in zip(rank, phase):
         out.append(r + round(step * (1 - seen[p] / size[p])))
         seen[p] += 1

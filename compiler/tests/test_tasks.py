@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler import events
+from compiler import assemble, events
 from compiler.check import TableError, check_table
 from compiler.checkpoint import RandomCheckpoint
 from compiler.errors import CompileError
 from compiler.model import Compiled, compile_blocks, pair
-from compiler.plan import LEAD, PRIORITIES, staggered
+from compiler.plan import LEADS, PRIORITIES, staggered
 from compiler.slicing import ALL_AREAS, Areas, Demand, Ring, divide
 from compiler.tasks import Before, Order
 from compiler.tests import small
@@ -216,14 +216,15 @@ def test_weight_sets_of_broken_tables() -> None:
             check_table(broken, {}, 2)
 
 
-def test_priorities_follow_the_longest_chain() -> None:
+def test_priorities_follow_the_longest_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "LEADS", (1,))
     program = compiled()
     tasks = [(info.phase, e["priority"]) for info, e in zip(program.assembled.tasks, entries_of(program)) if info.kind == "task"]
     assert max(tasks)[1] < min(p for phase, p in tasks if phase < max(tasks)[0]), "the last phase goes last"
     by_phase: dict[int, list[int]] = {}
     for phase, priority in tasks:
         by_phase.setdefault(phase, []).append(priority)
-    lead = PRIORITIES * LEAD // len(by_phase)
+    lead = PRIORITIES // len(by_phase)
     assert any(max(p) > min(p) for p in by_phase.values()), "the front of a phase runs ahead"
     for found in by_phase.values():
         assert max(found) - min(found) <= lead, "as far apart as the front of a phase may run ahead"
@@ -272,7 +273,16 @@ def test_the_front_of_a_phase_runs_ahead() -> None:
     """Ranks rise most for the first task of a phase and not at all behind its last; one phase overtakes part of the one before."""
     phase = [0] * 4 + [1] * 4
     rank = [200] * 4 + [100] * 4
-    out = staggered(rank, phase)
-    assert out[:4] == sorted(out[:4], reverse=True) and out[0] - rank[0] == LEAD * max(rank) // 2
+    out = staggered(rank, phase, 1)
+    assert staggered(rank, phase, 0) == rank
+    assert out[:4] == sorted(out[:4], reverse=True) and out[0] - rank[0] == max(rank) // 2
     assert out[3] > rank[3] and out[4] - rank[4] == out[0] - rank[0]
-    assert staggered([], []) == []
+    assert staggered([], [], 1) == []
+
+
+def test_of_several_plans_the_shortest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    cycles = []
+    for leads in ((0,), (1,), LEADS):
+        monkeypatch.setattr(assemble, "LEADS", leads)
+        cycles.append(compiled().assembled.estimate)
+    assert cycles[2] == min(cycles[:2])
