@@ -4,6 +4,9 @@
 // drain_valid_o: the results of a tile stand in the chains' drain registers, until the next tile's
 // arrive. row_valid_i with the row of the tile gives row_int_o (INT8) or row_fp_o (FP16) one cycle
 // later. Steps, latency and passes: fvgm_dspe_array. Errors: none.
+//
+// A line of drain registers holds one row in FP16 and two in INT8. It is chosen in levels of four-way
+// multiplexers, written as sums of products so that each takes one LUT6 a bit.
 module fvgm_mpu_array
   import fvgm_isa_pkg::*;
   import fvgm_dspe_pkg::*;
@@ -29,11 +32,13 @@ module fvgm_mpu_array
 );
 
   localparam int unsigned Lines = 2 * ChainRows;
-  localparam int unsigned LineBits = $clog2(Lines);
+  localparam int unsigned Levels = ($clog2(Lines) + 1) / 2;
+  localparam int unsigned Places = 4 ** Levels;
 
   lane_t [ChainRows-1:0][TileCols-1:0][1:0] drain;
-  lane_t [Lines-1:0][TileCols-1:0] line;
-  logic [LineBits-1:0] int_line, fp_line;
+  lane_t [Places-1:0][TileCols-1:0] line;
+  logic [2*Levels-1:0] chosen;
+  logic upper_q;
   logic unused_row;
 
   fvgm_dspe_array #(
@@ -53,26 +58,40 @@ module fvgm_mpu_array
     .drain_o(drain)
   );
 
-  for (genvar l = 0; l < Lines; l++) begin : g_line
+  for (genvar l = 0; l < Places; l++) begin : g_line
     for (genvar c = 0; c < TileCols; c++) begin : g_col
-      assign line[l][c] = drain[l/2][c][l%2];
+      if (l < Lines) assign line[l][c] = drain[l/2][c][l%2];
+      else assign line[l][c] = '0;
     end
   end
 
-  assign fp_line = LineBits'(row_i);
-  assign int_line = LineBits'(row_i[7:1]);
+  function automatic lane_t [TileCols-1:0] choose(lane_t [Places-1:0][TileCols-1:0] lines,
+                                                  logic [2*Levels-1:0] index);
+    lane_t [Places-1:0][TileCols-1:0] from;
+    for (int unsigned level = 0; level < Levels; level++) begin
+      from = lines;
+      lines = '0;
+      for (int unsigned g = 0; g < Places / 4; g++) begin
+        for (int unsigned d = 0; d < 4; d++) begin
+          if (index[2*level+:2] == 2'(d)) lines[g] = lines[g] | from[4*g+d];
+        end
+      end
+    end
+    return lines[0];
+  endfunction
+
+  assign chosen = (2 * Levels)'((row_precision_i == PrecFp16) ? row_i : row_i >> 1);
   assign unused_row = ^row_i;
 
   always_ff @(posedge clk_i) begin
     if (row_valid_i) begin
-      if (row_precision_i == PrecFp16) begin
-        row_fp_o <= line[fp_line];
-      end else begin
-        for (int unsigned c = 0; c < TileCols; c++) begin
-          row_int_o[c] <= row_i[0] ? line[int_line][c].acc[63:32] : line[int_line][c].acc[31:0];
-        end
-      end
+      row_fp_o <= choose(line, chosen);
+      upper_q <= row_i[0];
     end
+  end
+
+  for (genvar c = 0; c < TileCols; c++) begin : g_int
+    assign row_int_o[c] = upper_q ? row_fp_o[c].acc[63:32] : row_fp_o[c].acc[31:0];
   end
 
 endmodule
