@@ -54,10 +54,11 @@ def f32_sub(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def f32_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """FP32 product; subnormal operands and results tiny before rounding are zero of their sign."""
+    """FP32 product; subnormal operands and results that are tiny after rounding are zero of their sign."""
     with np.errstate(all="ignore"):
         exact = _flush(f32(a)).astype(np.float64) * _flush(f32(b)).astype(np.float64)
-        exact = np.where(np.abs(exact) < float(FP32_MIN_NORMAL), np.copysign(0.0, exact), exact)
+        # From half a unit of the last place below 2^-126 on, a product rounds up to it.
+        exact = np.where(np.abs(exact) < float(FP32_MIN_NORMAL) - 2.0**-151, np.copysign(0.0, exact), exact)
         return _canonical(exact.astype(np.float32), FP32_NAN)
 
 

@@ -38,11 +38,12 @@ def nearest_even(x: Fraction) -> int:
 
 
 def encode(x: Fraction, exp_bits: int, man_bits: int, flush: bool, zero_sign: int = 0) -> int:
-    """Nearest-even pattern of an exact number. `flush`: a magnitude below the smallest normal number is zero."""
+    """Nearest-even pattern of an exact number. `flush`: what rounds to less than the smallest normal number is zero."""
     sign_bit = (1 if x < 0 else 0 if x > 0 else zero_sign) << (exp_bits + man_bits)
     x = abs(x)
     bias = (1 << (exp_bits - 1)) - 1
-    if x == 0 or (flush and x < Fraction(2) ** (1 - bias)):
+    # Just below 2^n a significand of man_bits + 1 bits has steps of 2^(n - 1 - man_bits), and the odd one before 2^n rounds up at the half.
+    if x == 0 or (flush and x < Fraction(2) ** (1 - bias) * (1 - Fraction(1, 2 ** (man_bits + 2)))):
         return sign_bit
     exponent = x.numerator.bit_length() - x.denominator.bit_length()
     exponent -= x < Fraction(2) ** exponent

@@ -1,6 +1,6 @@
 // FP32 multiplier: y = a * b, round to nearest even (f32_mul in models/numerics.py).
 //
-// A subnormal operand counts as zero of its sign; a result whose exact magnitude is below 2^-126
+// A subnormal operand counts as zero of its sign; a result whose magnitude rounds to less than 2^-126
 // is zero of its sign; overflow is infinity; every NaN result is 0x7FC00000.
 // Latency fvgm_fp_pkg::FpMulLatency = 3, one product per cycle. No error outputs.
 `include "fvgm_assert.svh"

@@ -225,9 +225,9 @@ module fvgm_dspfp32_twin
         sticky = |product_q[21:0];
       end
       exp = s2_q.exp + $signed({9'b0, product_q[47]});
-      tiny = exp < 10'sd1;
       round_up = guard && (sticky || man[0]);
       rounded = {exp, man} + {32'b0, round_up};
+      tiny = $signed(rounded[32:23]) < 10'sd1;
 
       y_d = {s2_q.sign, rounded[30:0]};
       if (s2_q.is_nan) y_d = {s2_q.sign, Fp32Nan[30:0]};

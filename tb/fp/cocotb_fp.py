@@ -1,5 +1,4 @@
-"""Cocotb side. FVGM_FP_OP names the operator, FVGM_FP_COUNT the random operations, FVGM_FP_FLIP the bit to spoil.
-FVGM_FP_VENDOR: the build holds the vendor's primitive."""
+"""Cocotb side. FVGM_FP_OP names the operator, FVGM_FP_COUNT the random operations, FVGM_FP_FLIP the bit to spoil."""
 
 from __future__ import annotations
 
@@ -23,7 +22,6 @@ class FpTest(uvm_test):
         self.operator = os.environ["FVGM_FP_OP"]
         ConfigDB().set(None, "*", "OPERATOR", self.operator)
         ConfigDB().set(None, "*", "FLIP", int(os.environ.get("FVGM_FP_FLIP", "0")))
-        ConfigDB().set(None, "*", "VENDOR", "FVGM_FP_VENDOR" in os.environ)
         self.env = FpEnv("env", self)
 
     async def run_phase(self) -> None:

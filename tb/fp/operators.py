@@ -65,7 +65,7 @@ _FLOAT = tuple(c for c in F32_CLASSES if "subnormal" not in c)
 
 OPERATORS: dict[str, Operator] = {
     "fp32_mul": Operator(0, 3, 32, lambda w: _u32(numerics.f32_mul(_f32(w, 0), _f32(w, 1))), 2,
-                         (*ROUNDINGS, "overflow", "flushed", "tiny_before_rounding", "special"), _FLOAT),
+                         (*ROUNDINGS, "overflow", "flushed", "rounded_to_normal", "special"), _FLOAT),
     "fp32_add": Operator(1, 4, 32, lambda w: _u32(numerics.f32_add(_f32(w, 0), _f32(w, 1))), 2,
                          (*ROUNDINGS, "overflow", "flushed", "special"), _FLOAT),
     "fp32_to_fp16": Operator(2, 2, 16, lambda w: numerics.f32_to_f16(_f32(w, 0)).view(np.uint16).astype(np.uint32), 1,
@@ -114,17 +114,8 @@ def _exact(name: str, words: Words) -> tuple[np.ndarray, np.ndarray]:
     return a, zero
 
 
-def on_dsp58(name: str, words: Words, result: np.ndarray) -> np.ndarray:
-    """`result` as AMD's model of the DSPFP32 has it: tiny after rounding, so a product that rounds to 2^-126 is kept."""
-    if name != "fp32_mul":
-        return result
-    with np.errstate(all="ignore"):
-        exact = np.abs(_exact(name, words)[0])
-    return np.where((exact >= 2.0**-126 - 2.0**-151) & (exact < 2.0**-126), result | 0x0080_0000, result)
-
-
 def roundings(name: str, words: Words, result: np.ndarray) -> np.ndarray:
-    """How each result was rounded: ROUNDINGS, overflow (or saturation), flushed, tiny_before_rounding, special."""
+    """How each result was rounded: ROUNDINGS, overflow (or saturation), flushed, rounded_to_normal (up to 2^-126), special."""
     with np.errstate(all="ignore"):
         high, low = _exact(name, words)
         bits = OPERATORS[name].bits
@@ -160,7 +151,7 @@ def roundings(name: str, words: Words, result: np.ndarray) -> np.ndarray:
             overflow = np.isinf(value)
         total = high + low
         flushed = (value == 0) & (total > 0) & (total < 2.0**-126) & (bits == 32)
-        before = flushed & (total > 2.0**-126 - 2.0**-151)
+        to_normal = (value > 0) & (total < 2.0**-126) & (bits == 32)
         special = ~np.isfinite(high) | ~np.isfinite(low)
-        names = ["special", "overflow", "tiny_before_rounding", "flushed"]
-        return np.select([special, overflow, before, flushed], names, rounded)
+        names = ["special", "overflow", "rounded_to_normal", "flushed"]
+        return np.select([special, overflow, to_normal, flushed], names, rounded)

@@ -88,7 +88,7 @@ def pairs_mul(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]
     tiny, huge = slice(2 * q, 3 * q), slice(3 * q, n)
     b[tiny] = _with_exponent(b[tiny], 127 - exponent[tiny] + rng.integers(-2, 3, q))
     b[huge] = _with_exponent(b[huge], 127 + 254 - exponent[huge] + rng.integers(-2, 3, n - 3 * q))
-    # (2 - u)(1 + u) 2^-127 is below 2^-126 by less than half a unit: tininess is judged before rounding.
+    # (2 - u)(1 + u) 2^-127 is below 2^-126 by less than half a unit: tininess is judged after rounding.
     edge = rng.integers(1, 127, 256)
     u = rng.integers(0, 4, (2, 256)).astype(U32)
     ea = (edge.astype(U32) << U32(23)) | (U32(0x7FFFFF) - u[0])
