@@ -60,8 +60,11 @@ module fvgm_mpu_array
 
   for (genvar l = 0; l < Places; l++) begin : g_line
     for (genvar c = 0; c < TileCols; c++) begin : g_col
-      if (l < Lines) assign line[l][c] = drain[l/2][c][l%2];
-      else assign line[l][c] = '0;
+      if (l < Lines) begin : g_used
+        assign line[l][c] = drain[l/2][c][l%2];
+      end else begin : g_unused
+        assign line[l][c] = '0;
+      end
     end
   end
 
@@ -70,8 +73,8 @@ module fvgm_mpu_array
     lane_t [Places-1:0][TileCols-1:0] from;
     for (int unsigned level = 0; level < Levels; level++) begin
       from = lines;
-      lines = '0;
       for (int unsigned g = 0; g < Places / 4; g++) begin
+        lines[g] = '0;
         for (int unsigned d = 0; d < 4; d++) begin
           if (index[2*level+:2] == 2'(d)) lines[g] = lines[g] | from[4*g+d];
         end
