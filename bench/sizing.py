@@ -36,9 +36,9 @@ LAYER, CAPTIONS, CLOCK = 5, 120, 300e6
 K = 1024
 # cores, chain rows, contexts, abuf, bbuf, vbuf in units of 1024
 CANDIDATES = (
-    (3, 16, 4, 256, 512, 512), (4, 16, 2, 256, 512, 256), (6, 16, 2, 128, 256, 256), (6, 16, 4, 256, 128, 256), (7, 16, 2, 256, 64, 256),
-    (8, 16, 2, 64, 128, 256), (8, 12, 2, 64, 128, 256), (8, 12, 2, 64, 128, 128), (7, 12, 2, 64, 128, 256), (7, 8, 4, 128, 128, 256),
-    (8, 8, 2, 64, 128, 256),
+    (3, 16, 4, 256, 512, 512), (6, 16, 2, 128, 256, 256), (8, 16, 2, 64, 128, 256), (7, 12, 2, 64, 128, 256), (8, 12, 2, 64, 128, 256),
+    (9, 12, 2, 64, 128, 256), (10, 12, 2, 64, 128, 256), (10, 12, 2, 64, 64, 256), (10, 11, 2, 64, 128, 256), (10, 8, 2, 64, 128, 256),
+    (11, 12, 2, 64, 64, 256),
 )
 
 
@@ -63,7 +63,8 @@ def resources(machine: Config) -> dict[str, int]:
         "fvgm_mpu_drain", "fvgm_sfu", "fvgm_su", "fvgm_ru", "fvgm_mbuf", "fvgm_dma_load.v80", "fvgm_dma_store.v80", "fvgm_buffer.bbuf",
         "fvgm_buffer.vbuf", "fvgm_pbuf.v80", "fvgm_rbuf", "fvgm_scheduler.v80", "fvgm_csr"))
     dsp = machine.dsp58 + sum(blocks[n]["dsp58"] for n in (
-        "fvgm_mpu_drain", "fvgm_sfu", "fvgm_su", "fvgm_ru", "fvgm_dma_load", "fvgm_dma_store", "fvgm_scheduler"))
+        "fvgm_mpu_feed.v80", "fvgm_mpu_drain", "fvgm_sfu", "fvgm_su", "fvgm_ru", "fvgm_dma_load.v80", "fvgm_dma_store.v80", "fvgm_buffer.bbuf",
+        "fvgm_scheduler.v80"))
     uram, bram = 0, 2 * 8 * -(-machine.pbuf // 512) + -(-machine.rbuf // K) + 3 * -(-machine.mbuf // K) + int(blocks["fvgm_su"]["bram"] + blocks["fvgm_sfu"]["bram"])
     for units, banks in ((machine.abuf, 1 << (machine.abuf_port - 1).bit_length()), (machine.bbuf, 8), (machine.vbuf, 8)):
         if units // banks >= 4096:

@@ -165,7 +165,7 @@ class Mpu:
 
     WALK = 2  # taken -> first step is chosen
     FEED = 4  # chosen -> in the array
-    DRAIN = 34  # last step in the array -> done, without the rows of the tile
+    DRAIN = 35  # last step in the array -> done, without the rows of the tile
     AHEAD = 11  # steps chosen before the one that enters the array
 
     def __init__(self, config: Config, latency: int) -> None:

@@ -76,7 +76,7 @@ DEPTH = 8  # DSP58 of a chain
 _FP = ("fvgm_fp32_mul", "fvgm_fp32_add", "fvgm_fp32_to_fp16")
 _ABUF = {"Units": 65536, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 2, "Strided": 0}
 _DMA = {"AxiSlots": 16, "BurstBeats": 64}
-_SIZES = {"ABufUnits": 65536, "BBufUnits": 131072, "VBufUnits": 262144, "PBufEntries": 2048, "RBufWords": 4096, "MBufEntries": 8192}
+_SIZES = {"ABufUnits": 65536, "BBufUnits": 131072, "VBufUnits": 262144, "PBufEntries": 2048, "RBufWords": 4096, "MBufEntries": 4096}
 _CHAINS = ("fvgm_dspe_chain", "fvgm_dspe_align.row", "fvgm_dspe_align.column")
 BLOCKS = (
     Block("fvgm_fp32_mul"), Block("fvgm_fp32_add"), Block("fvgm_fp32_to_fp16"), Block("fvgm_fp32_to_i8"),

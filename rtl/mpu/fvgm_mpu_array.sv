@@ -2,11 +2,12 @@
 //
 // ChainRows x 8 chains: a tile of 4*ChainRows (INT8) or 2*ChainRows (FP16) rows and 8 columns.
 // drain_valid_o: the results of a tile stand in the chains' drain registers, until the next tile's
-// arrive. row_valid_i with the row of the tile gives row_int_o (INT8) or row_fp_o (FP16) one cycle
-// later. Steps, latency and passes: fvgm_dspe_array. Errors: none.
+// arrive. row_valid_i with the row of the tile gives row_int_o (INT8) or row_fp_o (FP16) RowLatency
+// cycles later. Steps, latency and passes: fvgm_dspe_array. Errors: none.
 //
-// A line of drain registers holds one row in FP16 and two in INT8. It is chosen in levels of four-way
-// multiplexers, written as sums of products so that each takes one LUT6 a bit.
+// A line of drain registers holds one row in FP16 and two in INT8. Of each four lines one goes to a
+// register, of these one to the output: one LUT6 a bit in front of the first, where the lines lie
+// far apart.
 module fvgm_mpu_array
   import fvgm_isa_pkg::*;
   import fvgm_dspe_pkg::*;
@@ -34,11 +35,15 @@ module fvgm_mpu_array
   localparam int unsigned Lines = 2 * ChainRows;
   localparam int unsigned Levels = ($clog2(Lines) + 1) / 2;
   localparam int unsigned Places = 4 ** Levels;
+  localparam int unsigned Groups = Places / 4;
+  localparam int unsigned GroupBits = (Groups > 1) ? $clog2(Groups) : 1;
 
   lane_t [ChainRows-1:0][TileCols-1:0][1:0] drain;
   lane_t [Places-1:0][TileCols-1:0] line;
+  lane_t [Groups-1:0][TileCols-1:0] group_q;
   logic [2*Levels-1:0] chosen;
-  logic upper_q;
+  logic [GroupBits-1:0] group_chosen_q;
+  logic valid_q, group_upper_q, upper_q;
   logic unused_row;
 
   fvgm_dspe_array #(
@@ -68,28 +73,20 @@ module fvgm_mpu_array
     end
   end
 
-  function automatic lane_t [TileCols-1:0] choose(lane_t [Places-1:0][TileCols-1:0] lines,
-                                                  logic [2*Levels-1:0] index);
-    lane_t [Places-1:0][TileCols-1:0] from;
-    for (int unsigned level = 0; level < Levels; level++) begin
-      from = lines;
-      for (int unsigned g = 0; g < Places / 4; g++) begin
-        lines[g] = '0;
-        for (int unsigned d = 0; d < 4; d++) begin
-          if (index[2*level+:2] == 2'(d)) lines[g] = lines[g] | from[4*g+d];
-        end
-      end
-    end
-    return lines[0];
-  endfunction
-
   assign chosen = (2 * Levels)'((row_precision_i == PrecFp16) ? row_i : row_i >> 1);
   assign unused_row = ^row_i;
 
   always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= 1'b0;
+    else valid_q <= row_valid_i;
     if (row_valid_i) begin
-      row_fp_o <= choose(line, chosen);
-      upper_q <= row_i[0];
+      for (int unsigned g = 0; g < Groups; g++) group_q[g] <= line[4*g+32'(chosen[1:0])];
+      group_chosen_q <= GroupBits'(chosen >> 2);
+      group_upper_q <= row_i[0];
+    end
+    if (valid_q) begin
+      row_fp_o <= group_q[group_chosen_q];
+      upper_q <= group_upper_q;
     end
   end
 

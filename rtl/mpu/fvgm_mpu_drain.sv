@@ -69,7 +69,7 @@ module fvgm_mpu_drain
   localparam logic [31:0] Fp32MinusZero = 32'h8000_0000;
 
   // Cycles from the choice of a row.
-  localparam int unsigned ToFp = 1 + AccToFpLatency;
+  localparam int unsigned ToFp = RowLatency + AccToFpLatency;
   localparam int unsigned ToMulA = ToFp + FpMulLatency;
   localparam int unsigned ToAddB = ToMulA + FpMulLatency;
   localparam int unsigned ToF16 = ToAddB + FpAddLatency;
@@ -210,8 +210,8 @@ module fvgm_mpu_drain
   logic [Lanes-1:0][15:0] f16;
   logic [Lanes-1:0][31:0] f32;
 
-  assign fp_valid = valid_q[0] && row_pipe_q[0].fp16;
-  assign int_valid = valid_q[IntWait] && !row_pipe_q[IntWait].fp16;
+  assign fp_valid = valid_q[RowLatency-1] && row_pipe_q[RowLatency-1].fp16;
+  assign int_valid = valid_q[ToFp-IntToFpLatency-1] && !row_pipe_q[ToFp-IntToFpLatency-1].fp16;
 
   for (genvar c = 0; c < Lanes; c++) begin : g_lane
     logic [31:0] int_q [IntWait];
@@ -221,9 +221,10 @@ module fvgm_mpu_drain
     logic unused_from_int, unused_from_acc, unused_scaled, unused_product, unused_sum, unused_f16;
 
     always_ff @(posedge clk_i) begin
-      if (valid_q[0] && !row_pipe_q[0].fp16) int_q[0] <= row_int_i[c];
-      for (int unsigned i = 1; i < IntWait; i++) begin
-        if (valid_q[i] && !row_pipe_q[i].fp16) int_q[i] <= int_q[i-1];
+      for (int unsigned i = 0; i < IntWait; i++) begin
+        if (valid_q[RowLatency-1+i] && !row_pipe_q[RowLatency-1+i].fp16) begin
+          int_q[i] <= (i == 0) ? row_int_i[c] : int_q[(i == 0) ? 0 : i - 1];
+        end
       end
     end
 

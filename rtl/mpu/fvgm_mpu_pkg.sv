@@ -6,6 +6,7 @@ package fvgm_mpu_pkg;
 
   localparam int unsigned UnitBits = 128;
   localparam int unsigned ReadLatency = 2;  // of every buffer
+  localparam int unsigned RowLatency = 2;  // from the choice of a row to its sums
   localparam int unsigned AddrBits = 20;    // width of a unit address in the ISA
   localparam int unsigned TileCols = 8;     // columns of a tile: one FP16 unit, one pbuf entry
 
