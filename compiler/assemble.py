@@ -10,7 +10,7 @@ import numpy as np
 from compiler import cost, events
 from compiler.check import check_table
 from compiler.errors import CompileError
-from compiler.plan import LEADS, Plan, Planner, Template, priorities, ranks, staggered, template_of
+from compiler.plan import FEW, LEADS, Plan, Planner, Template, priorities, ranks, staggered, template_of
 from compiler.program import SEMAPHORE_OF, Program, Slot, placed
 from compiler.schedule import order_of
 from compiler.tasks import Order, Task, WeightSet
@@ -118,7 +118,8 @@ class Assembler:
         order = Order([t.after for t in self.tasks])
         templates = {item: shape.template for item, shape in self.shapes.items()}
         rank, phase = ranks(order, [templates[n].alone for n in range(len(self.tasks))]), [t.phase for t in self.tasks]
-        planner = min((self._planner(order, templates, staggered(rank, phase, lead)) for lead in LEADS), key=lambda p: p.run().cycles)
+        leads = LEADS if len(self.tasks) <= FEW else LEADS[:1]
+        planner = min((self._planner(order, templates, staggered(rank, phase, lead)) for lead in leads), key=lambda p: p.run().cycles)
         plan, priority = planner.plan, planner.priority
         nodes = iter(events.nodes_of(order, [i for i in plan.sequence if i >= 0]))
         entries: list[tuple[int | None, events.Node | None]] = []

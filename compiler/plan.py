@@ -23,6 +23,7 @@ UNITS = len(Unit)
 AHEAD = 2
 PRIORITIES = 256
 LEADS = (0, 1)
+FEW = 10_000  # tasks of a table that is planned for every lead; a larger one only for the first
 
 
 @dataclass(frozen=True)
