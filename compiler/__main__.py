@@ -23,7 +23,7 @@ from compiler.model import Compiled, compile_blocks, pair
 from compiler.program import Op
 from models import config as configs
 from models.config import Config, ConfigError
-from models.isa import Unit
+from models.isa import Precision, Unit
 
 HBM_BASE = 0x40_0000_0000
 REPORT = Path(__file__).resolve().parents[1] / "build" / "reports" / "compile.json"
@@ -105,6 +105,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="directory for program.bin, table.bin, weights.bin, map.json")
     parser.add_argument("--captions", type=int, help="caption tokens (default 20; latte-1 120)")
     parser.add_argument("--layer", type=int, help="only the pair of blocks of this layer")
+    parser.add_argument("--linear", choices=[p.name.lower() for p in Precision], default="int8", help="precision of the linear layers")
     parser.add_argument("--random-weights", action="store_true", help="random weights of the checkpoint's sizes")
     parser.add_argument("--report", type=Path, default=REPORT, help="JSON report (default build/reports/compile.json)")
     args = parser.parse_args()
@@ -123,7 +124,7 @@ def main() -> int:
         with console.status("compiling"):
             compiled = compile_blocks(checkpoint, configs.load(args.config), captions,
                                       None if args.layer is None else pair(args.layer), base=HBM_BASE, weights=weights,
-                                      cores=args.cores)
+                                      cores=args.cores, linear=Precision[args.linear.upper()])
     except (CompileError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -41,6 +41,11 @@ class Image:
             self.file.close()
 
 
+def values_per_unit(precision: Precision) -> int:
+    """Values of an operand of the matrix unit in 16 bytes."""
+    return 16 if precision == Precision.INT8 else 8
+
+
 @dataclass
 class Vector:
     """Parameter entries in HBM; in a weight set (`resident`), or loaded for every use."""
@@ -53,7 +58,7 @@ class Vector:
 
 @dataclass
 class Weight:
-    """A linear layer's B operand [N, K], quantised. `phase` puts its panels into the image: some columns each (address, first
+    """A linear layer's B operand [N, K] as int8 or float16. `phase` puts its panels into the image: some columns each (address, first
     column, columns), and {scale, bias}."""
 
     name: str

@@ -330,7 +330,7 @@ def final_phase(low: Lowering, results: Sequence[tuple[Tensor, Tensor]], norm: i
             m, xb = _rows(tile), low.load_rows(transfer, x, tile, False)
             a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
                              modulate=modulate,
-                             fp16=True, eps=1e-6)
+                             precision=w.precision, eps=1e-6)
             low.v.free(xb)
             y = low.linear(linear, transfer, a, w)
             low.free_panel(a)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.errors import CompileError
-from compiler.image import Vector, Weight
+from compiler.image import Vector, Weight, values_per_unit
 from compiler.memory import Block, Part, Shared, Tensor, ceil_div
 from compiler.stage import Stage
-from models.isa import Buffer, Layout, Opcode, SfuOp, SliceBuffer
+from models.isa import Buffer, Layout, Opcode, Precision, SfuOp, SliceBuffer
 
 MAX_ROW_UNITS = (1 << 16) - 1
 
@@ -168,10 +168,12 @@ class Lowering(Stage):
     # ----------------------------------------------------------------------------------------------- special functions
 
     def panel_of(self, tag: int, op: SfuOp, x: Block, x_units: int, rows: int, cols: int, *, load_tag: int = 0,
-                 modulate: Vector | None = None, fp16: bool = False, eps: float = 0.0, count: Count | None = None) -> Panel:
-        """Normalise, activate or only quantise rows of vbuf into a new abuf panel."""
-        step = rows | 1
-        block = self.a.alloc(ceil_div(cols, 8 if fp16 else 16) * step)
+                 modulate: Vector | None = None, precision: Precision | None = None, eps: float = 0.0, count: Count | None = None) -> Panel:
+        """Normalise, activate or only convert rows of vbuf into a new abuf panel, in the precision of the linear layers unless said
+        otherwise."""
+        step, precision = rows | 1, self.precision if precision is None else precision
+        fp16 = precision == Precision.FP16
+        block = self.a.alloc(ceil_div(cols, values_per_unit(precision)) * step)
         scale = None if fp16 else self.r.alloc(rows)
         affine, entry = self.entries(load_tag, modulate) if modulate else (None, 0)
         imm = {"imm0": bits(1 / cols), "imm1": bits(eps)} if op == SfuOp.LAYERNORM else {}

@@ -25,7 +25,7 @@ from compiler.program import ALL_SLICES, Op
 from compiler.sparsity import IN_PLACE, REGIONS, CacheLayout, Policies, Sparse
 from compiler.tasks import Schedule
 from models.config import Config
-from models.isa import Buffer, Opcode, SfuOp
+from models.isa import Buffer, Opcode, Precision, SfuOp
 from models.slices import Slices
 
 Block = tuple[str, int]  # ("spatial" | "temporal", layer)
@@ -286,7 +286,8 @@ def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_f
 
 def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks: list[Block] | None = None, *,
                    base: int = 0, hbm_bytes: int = HBM_BYTES, weights: Path | None = None, branches: Sequence[Policies] = ({},),
-                   cores: int | None = None, schedule: Schedule = Schedule()) -> Compiled:
+                   cores: int | None = None, schedule: Schedule = Schedule(),
+                   linear: Precision = Precision.INT8) -> Compiled:
     """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
     velocity, for `cores` cores (None: all that the machine has).
 
@@ -294,6 +295,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     one frame, so the addend is one row). `branches` are those of the guidance that the table computes, each with tokens, caption and caches of its own:
     the policies of each name the regions that are sparse at this step or keep caches for one that will be
     (compiler/sparsity.py). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
+    `linear` is the precision of the blocks' linear layers.
     """
     if not branches:
         raise CompileError("branches: at least one branch of the guidance is needed")
@@ -310,7 +312,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     for name in host_tensors(d):
         checkpoint.get(name)  # a defect there would otherwise show only when the host prepares a run
     low = Lowering(checkpoint, config, captions, HbmMap(base, hbm_bytes), [k for k, _ in blocks], whole, weights, cores, schedule,
-                   len(branches))
+                   len(branches), linear)
     lay, numbers = _Layout(low, blocks, whole, branches), range(len(branches))
     if whole:
         patch_phase(low, lay.patches, (lay.inputs["positions"].base, low.x_stride), [Branch(lay.x(b)) for b in numbers])

@@ -49,10 +49,11 @@ class Areas:
         return max(count(units, self.units), count(entries, self.entries))
 
 
-def demands(dims: Dims, wide: int, kinds: Iterable[str], whole: bool) -> list[Demand]:
-    """The phases with weights of blocks of these kinds; `wide` are the channels of all heads, padded."""
+def demands(dims: Dims, wide: int, kinds: Iterable[str], whole: bool, per_unit: int = 16) -> list[Demand]:
+    """The phases with weights of blocks of these kinds; `wide` are the channels of all heads, padded, `per_unit` weights of the
+    linear layers lie in a unit."""
     vector = ceil_div(dims.hidden, 8)
-    hidden, heads, inner = (ceil_div(k, 16) for k in (dims.hidden, wide, 4 * dims.hidden))
+    hidden, heads, inner = (ceil_div(k, per_unit) for k in (dims.hidden, wide, 4 * dims.hidden))
 
     def demand(vectors: int, *layers: tuple[int, int]) -> Demand:
         return Demand(sum(n * groups for n, groups in layers), vectors * vector + sum(ceil_div(n, 8) for n, _ in layers),

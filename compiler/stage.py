@@ -10,7 +10,7 @@ import numpy as np
 
 from compiler.checkpoint import Checkpoint
 from compiler.errors import CompileError
-from compiler.image import Image, Vector, Weight
+from compiler.image import Image, Vector, Weight, values_per_unit
 from compiler.memory import HbmMap, Pool, Shared, ceil_div, round_up
 from compiler.program import Op, Program
 from compiler.quantise import pad_heads, pairs, panel, quantise_columns
@@ -28,10 +28,11 @@ class Stage(Tiling):
     """State of one compilation. A phase opens tasks; each has a program and pools of its own, those of a context's slices."""
 
     def __init__(self, checkpoint: Checkpoint, config: Config, captions: int, hbm: HbmMap, kinds: Iterable[str], whole: bool,
-                 weights: Path | None = None, cores: int | None = None, schedule: Schedule = Schedule(), branches: int = 1) -> None:
+                 weights: Path | None = None, cores: int | None = None, schedule: Schedule = Schedule(), branches: int = 1,
+                 linear: Precision = Precision.INT8) -> None:
         self.checkpoint, self.config, self.dims, self.captions = checkpoint, config, checkpoint.dims, captions
         self.cores, self.schedule, self.branches = config.cores if cores is None else cores, schedule, branches
-        self.hbm = hbm
+        self.hbm, self.precision = hbm, linear
         self.image = Image(self.hbm, weights)
         self.masks: dict[bytes, int] = {}
         self.sparse_rows: dict[tuple[int, str], list[int]] = {}  # of the tiles of a sparse region, by branch
@@ -52,7 +53,7 @@ class Stage(Tiling):
         self.x_units = ceil_div(d.hidden, 8)
         self.x_stride = round_up(2 * d.hidden, 64)
         self.head_stride = round_up(2 * self.head_pad, 32)
-        self.slices, self.areas = divide(config, demands(d, self.wide, kinds, whole), self._keys(set(kinds)))
+        self.slices, self.areas = divide(config, demands(d, self.wide, kinds, whole, values_per_unit(linear)), self._keys(set(kinds)))
         self._pools()
 
     # ---------------------------------------------------------------------------------------------- phases and tasks
@@ -150,8 +151,8 @@ class Stage(Tiling):
 
     # --------------------------------------------------------------------------------------------------------- weights
 
-    def weight(self, name: str, matrix: np.ndarray, bias: np.ndarray, precision: Precision = Precision.INT8) -> Weight:
-        """A linear layer float32 [N, K], quantised."""
+    def weight(self, name: str, matrix: np.ndarray, bias: np.ndarray, precision: Precision) -> Weight:
+        """A linear layer float32 [N, K], in the precision that the matrix unit takes."""
         n, k = matrix.shape
         if precision == Precision.INT8:
             matrix, scale = quantise_columns(matrix)
@@ -160,7 +161,7 @@ class Stage(Tiling):
                 raise CompileError(f"{name}.weight: a value does not fit FP16")
             matrix, scale = matrix.astype(np.float16), np.ones(n, np.float32)
         affine = Vector(self.image.append(f"{name}.affine", pairs(scale, bias)), ceil_div(n, 8))
-        return Weight(name, matrix, ceil_div(k, 16 if precision == Precision.INT8 else 8), precision, affine)
+        return Weight(name, matrix, ceil_div(k, values_per_unit(precision)), precision, affine)
 
     def _cut(self, weight: Weight, vectors: bool) -> None:
         """Place the panels in the image: chunks of columns that an eighth of bbuf holds, or, if they stream, half of a slice."""
@@ -180,7 +181,8 @@ class Stage(Tiling):
         weight.blocks = [None] * len(weight.chunks)
 
     def linear_weight(self, *names: str, heads_out: bool = False, heads_in: bool = False) -> Weight:
-        """INT8 weight of the named layers, concatenated over their outputs; heads padded to whole units where asked."""
+        """Weight of the named layers in the program's precision, concatenated over their outputs; heads padded to whole units where
+        asked."""
         d = self.dims
         matrices, biases = [], []
         for name in names:
@@ -192,7 +194,7 @@ class Stage(Tiling):
                 matrix = pad_heads(matrix, d.heads, d.head_dim, self.head_pad, 1)
             matrices.append(matrix)
             biases.append(bias)
-        return self.weight(names[0], np.concatenate(matrices), np.concatenate(biases))
+        return self.weight(names[0], np.concatenate(matrices), np.concatenate(biases), self.precision)
 
     def stays(self, *weights: Weight) -> bool:
         """Whether these weights fit the areas together, so that they are loaded once on a core."""

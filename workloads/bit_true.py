@@ -18,6 +18,7 @@ from compiler.model import STEM
 from compiler.quantise import quantise_columns
 from compiler.sparsity import Policies, Policy
 from models import numerics, ru, sfu, su
+from models.isa import Precision
 from models.sfu_functions import gelu
 
 Array = np.ndarray
@@ -37,16 +38,19 @@ class State:
 
 @dataclass(frozen=True)
 class Linear:
-    """INT8 weight [N, K], scale and bias float32 [N]."""
+    """INT8 or FP16 weight [N, K], scale (FP16: 1) and bias float32 [N]."""
 
     weight: Array
     scale: Array
     bias: Array
 
-    def __call__(self, x: Array, row_scale: Array) -> Array:
-        """int8 [R, K] with its scales [R] -> float16 [R, N]."""
-        value = numerics.i32_to_f32(numerics.int8_matmul(x, self.weight.T))
-        value = numerics.f32_mul(value, row_scale[:, None])
+    def __call__(self, x: Array, row_scale: Array | None) -> Array:
+        """int8 [R, K] with its scales [R], or float16 [R, K] without -> float16 [R, N]."""
+        if row_scale is None:
+            value = numerics.fp16_matmul_exact(x, self.weight.T)
+        else:
+            value = numerics.i32_to_f32(numerics.int8_matmul(x, self.weight.T))
+            value = numerics.f32_mul(value, row_scale[:, None])
         return numerics.f32_to_f16(numerics.f32_add(numerics.f32_mul(value, self.scale), self.bias))
 
 
@@ -59,11 +63,13 @@ class Report:
 
 class BitTrue:
     """The blocks of a checkpoint; `states` are the caches of a run, by (kind, layer, region). Policies that fill the array's tiles
-    decide by tiles: `fill` are the rows of a tile of the array, `tiles` the rows of the tiles of a region by its name."""
+    decide by tiles: `fill` are the rows of a tile of the array, `tiles` the rows of the tiles of a region by its name. `linear` is the
+    precision of the linear layers."""
 
-    def __init__(self, checkpoint: Checkpoint, fill: int = 0, tiles: Mapping[str, Sequence[int]] | None = None) -> None:
+    def __init__(self, checkpoint: Checkpoint, fill: int = 0, tiles: Mapping[str, Sequence[int]] | None = None,
+                 linear: Precision = Precision.INT8) -> None:
         self.checkpoint, self.dims = checkpoint, checkpoint.dims
-        self.fill, self.tiles = fill, tiles or {}
+        self.fill, self.tiles, self.precision = fill, tiles or {}, linear
         self.linears: dict[tuple[str, ...], Linear] = {}
         self.states: dict[tuple[str, int, str], State] = {}
         self.report = Report()
@@ -71,7 +77,10 @@ class BitTrue:
     def _linear(self, *names: str) -> Linear:
         if names not in self.linears:
             matrix = np.concatenate([self.checkpoint.get(f"{n}.weight") for n in names])
-            weight, scale = quantise_columns(matrix)
+            if self.precision == Precision.INT8:
+                weight, scale = quantise_columns(matrix)
+            else:
+                weight, scale = matrix.astype(np.float16), np.ones(len(matrix), np.float32)
             self.linears[names] = Linear(weight, scale, np.concatenate([self.checkpoint.get(f"{n}.bias") for n in names]))
         return self.linears[names]
 
@@ -94,13 +103,13 @@ class BitTrue:
         q, k, v = (planes[:, i * d.hidden:(i + 1) * d.hidden].reshape(*shape[:2], d.hidden) for i in range(3))
         context = self._attention(q, k, v).reshape(-1, d.hidden)
         out = self._linear(f"{stem}.attn1.to_out.0")
-        rows = _residual(rows, region("out", context, lambda r: out(*_quant(r))), gate1)
+        rows = _residual(rows, region("out", context, lambda r: out(*self._convert(r))), gate1)
         if spatial:
             rows = self._cross(stem, rows, caption, shape, region)
         fc1, fc2 = self._linear(f"{stem}.ff.net.0.proj"), self._linear(f"{stem}.ff.net.2")
 
         def mlp(r: Array) -> Array:
-            return fc2(*sfu.quant(gelu(numerics.f16_to_f32(fc1(*self._norm(r, 1 + scale2, shift2))))))
+            return fc2(*self._operand(gelu(numerics.f16_to_f32(fc1(*self._norm(r, 1 + scale2, shift2))))))
 
         rows = _residual(rows, region("mlp", rows, mlp), gate2)
         y = rows.reshape(shape)
@@ -109,17 +118,24 @@ class BitTrue:
         return y if spatial else np.ascontiguousarray(y.transpose(1, 0, 2))
 
     def _cross(self, stem: str, rows: Array, caption: Array, shape: tuple[int, ...], region) -> Array:
-        kv = self._linear(f"{stem}.attn2.to_k", f"{stem}.attn2.to_v")(*_quant(caption.astype(np.float16)))
+        kv = self._linear(f"{stem}.attn2.to_k", f"{stem}.attn2.to_v")(*self._convert(caption.astype(np.float16)))
         query, out = self._linear(f"{stem}.attn2.to_q"), self._linear(f"{stem}.attn2.to_out.0")
-        q = region("cross_q", rows, lambda r: query(*_quant(r)))
+        q = region("cross_q", rows, lambda r: query(*self._convert(r)))
         hidden = self.dims.hidden
         context = self._attention(q[None], kv[None, :, :hidden], kv[None, :, hidden:])[0]
-        return _residual(rows, region("cross_out", context, lambda r: out(*_quant(r))), None)
+        return _residual(rows, region("cross_out", context, lambda r: out(*self._convert(r))), None)
 
-    def _norm(self, rows: Array, scale: Array, shift: Array) -> tuple[Array, Array]:
-        """LayerNorm, modulate, quantise: (int8 rows, their scales)."""
+    def _operand(self, y: Array) -> tuple[Array, Array | None]:
+        """float32 rows as an operand of the linear layers: int8 with scales, or float16."""
+        return sfu.quant(y) if self.precision == Precision.INT8 else (numerics.f32_to_f16(y), None)
+
+    def _convert(self, rows: Array) -> tuple[Array, Array | None]:
+        return self._operand(numerics.f16_to_f32(rows))
+
+    def _norm(self, rows: Array, scale: Array, shift: Array) -> tuple[Array, Array | None]:
+        """LayerNorm, modulate: an operand of the linear layers."""
         y = sfu.layernorm(numerics.f16_to_f32(rows), np.float32(1 / rows.shape[1]), np.float32(self.dims.eps))
-        return sfu.quant(numerics.f32_add(numerics.f32_mul(y, numerics.f32(scale)), numerics.f32(shift)))
+        return self._operand(numerics.f32_add(numerics.f32_mul(y, numerics.f32(scale)), numerics.f32(shift)))
 
     def _attention(self, q: Array, k: Array, v: Array) -> Array:
         """float16 q [B, M, D], k and v [B, N, D] -> float16 [B, M, D]."""
@@ -194,10 +210,6 @@ class BitTrue:
             if policy.outputs == 2:
                 state.y2 = y if state.y1 is None else np.where(written[:, None], state.y1, state.y2)
             state.y1 = y.copy() if state.y1 is None else np.where(written[:, None], y, state.y1)
-
-
-def _quant(rows: Array) -> tuple[Array, Array]:
-    return sfu.quant(numerics.f16_to_f32(rows))
 
 
 def _residual(x: Array, y: Array, gate: Array | None) -> Array:

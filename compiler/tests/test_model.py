@@ -23,7 +23,7 @@ from compiler.tests import small
 from models import config as configs
 from models import core
 from models.config import Config
-from models.isa import NUM_AREAS, Cause, TaskKind, decode_task
+from models.isa import NUM_AREAS, Cause, Precision, TaskKind, decode_task
 from models.scheduler import check_program
 from models.taskq import check_table, stuck
 from workloads import latte
@@ -31,12 +31,13 @@ from workloads import latte
 TINY, SIM, V80 = (configs.load(name) for name in ("tiny", "sim", "v80"))
 
 
-def execute(checkpoint: RandomCheckpoint, config: Config, captions: int) -> tuple[Compiled, np.ndarray, np.ndarray,
+def execute(checkpoint: RandomCheckpoint, config: Config, captions: int,
+            linear: Precision = Precision.INT8) -> tuple[Compiled, np.ndarray, np.ndarray,
                                                                                   np.ndarray]:
     """(program, memory afterwards, velocity of the program, velocity in FP32) of the whole denoiser."""
     model = small.oracle(checkpoint)
     latents, caption, embedded = small.random_inputs(model, captions, 7)
-    compiled = compile_blocks(checkpoint, config, captions, base=1 << 20)
+    compiled = compile_blocks(checkpoint, config, captions, base=1 << 20, linear=linear)
     memory = small.image(compiled, checkpoint, model, latents, embedded)
     result = small.run(compiled, memory)
     got = latte.unpatchify(model.config, inputs.read(compiled, result.memory, "out").astype(np.float32))
@@ -60,6 +61,17 @@ def test_denoiser_of_odd_sizes(heads: int, head_dim: int, grid: int, frames: int
                 start = tensor.region.base - compiled.hbm.base
                 rows = memory[start:start + tensor.positions * tensor.frames * tensor.stride].reshape(-1, tensor.stride)
                 assert not rows[:, 16 * tensor.units:].any(), f"{name}: written behind its rows"
+
+
+@pytest.mark.parametrize("config", [TINY, SIM], ids=lambda c: c.name)
+def test_linear_layers_in_fp16(config: Config) -> None:
+    """Twice the words of weights and of panels, and an error of FP16 alone."""
+    checkpoint = RandomCheckpoint(small.dims(2, 24, 1, 3, 5))
+    compiled, _, got, expected = execute(checkpoint, config, 7, Precision.FP16)
+    rough = execute(checkpoint, config, 7)[2]
+    assert {op.precision for op in compiled.ops if op.kind == "linear"} == {"fp16"}
+    error, other = (float(np.sqrt(np.mean((y - expected) ** 2) / np.mean(expected ** 2))) for y in (got, rough))
+    assert error < 0.003 < other
 
 
 @pytest.mark.parametrize("change", [

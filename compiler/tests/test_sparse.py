@@ -18,7 +18,7 @@ from compiler.sparsity import REGIONS, Policy
 from compiler.tasks import Schedule
 from compiler.tests import hazards, small
 from models import config
-from models.isa import Opcode, Unit, decode
+from models.isa import Opcode, Precision, Unit, decode
 from workloads import latte
 from workloads.bit_true import BitTrue
 
@@ -67,14 +67,14 @@ class Runs:
     """Steps of a small model: on the compiled program, and on the functional forward."""
 
     def __init__(self, machine: str, policies: dict, seed: int = 0, base: int = 0, cores: int = 0,
-                 schedule: Schedule = Schedule()) -> None:
-        self.base, self.schedule = base, schedule
+                 schedule: Schedule = Schedule(), linear: Precision = Precision.INT8) -> None:
+        self.base, self.schedule, self.linear = base, schedule, linear
         self.checkpoint = RandomCheckpoint(small.dims(**D))
         self.model = small.oracle(self.checkpoint)
         self.machine, self.policies = config.load(machine), policies
         if cores:
             self.machine = replace(self.machine, cores=cores)
-        self.functional = BitTrue(self.checkpoint, self.machine.int8_rows)
+        self.functional = BitTrue(self.checkpoint, self.machine.int8_rows, linear=linear)
         self.rng = np.random.default_rng(seed)
         self.memory: np.ndarray | None = None
         self.latents, self.caption, _ = small.random_inputs(self.model, 5, seed)
@@ -88,7 +88,8 @@ class Runs:
 
     def compiled(self, policies: dict) -> Compiled:
         """The program of both blocks."""
-        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), branches=(policies,), base=self.base, schedule=self.schedule)
+        return compile_blocks(self.checkpoint, self.machine, 5, pair(0), branches=(policies,), base=self.base, schedule=self.schedule,
+                              linear=self.linear)
 
     def step(self, number: int, policies: dict) -> tuple[np.ndarray, np.ndarray]:
         """Output tokens of one step: (program, functional forward)."""
@@ -166,10 +167,27 @@ def test_tensors_are_those_of_one_linear_program(case: str) -> None:
     assert small.hashes(runs.program, runs.memory) | {"kept": runs.kept()} == small.GOLDEN[f"sparse-{case}"]
 
 
-def test_dense_program_equals_functional_forward() -> None:
-    """Without policies too."""
-    got, expected = Runs("tiny", {}).step(0, {})
+@pytest.mark.parametrize("linear", Precision)
+def test_dense_program_equals_functional_forward(linear: Precision) -> None:
+    """Without policies too, in both precisions of the linear layers."""
+    got, expected = Runs("tiny", {}, linear=linear).step(0, {})
     assert np.array_equal(got.view(np.uint16), expected.view(np.uint16))
+
+
+@pytest.mark.parametrize("machine", ["tiny", "sim"])
+def test_linear_layers_in_fp16(machine: str) -> None:
+    """Sparse rows and caches with FP16 linear layers; a run may begin with them and go on in INT8."""
+    policies = CASES["extrapolate"]
+    runs = Runs(machine, policies, linear=Precision.FP16)
+    results = [runs.step(0, first(policies)), runs.step(1, policies)]
+    states, report = runs.functional.states, runs.functional.report
+    runs.linear, runs.functional = Precision.INT8, BitTrue(runs.checkpoint, runs.machine.int8_rows)
+    runs.functional.states, runs.functional.report = states, report
+    results.append(runs.step(2, policies))
+    for number, (got, expected) in enumerate(results):
+        assert np.array_equal(got.view(np.uint16), expected.view(np.uint16)), f"step {number}"
+    compare_caches(runs)
+    assert {op.precision for op in runs.program.ops if op.kind == "linear"} == {"int8"}
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
