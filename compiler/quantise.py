@@ -6,6 +6,8 @@ import numpy as np
 
 from compiler.memory import ceil_div
 
+BLOCK = 32  # columns of `round_to_inputs` between two updates of those behind
+
 
 def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float32 [N, K] -> (int8 [N, K], float32 scale [N]): symmetric per output channel, weight ~ scale * int8.
@@ -19,6 +21,36 @@ def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     np.rint(work, out=work)
     np.clip(work, -127, 127, out=work)
     return work.astype(np.int8), scale
+
+
+def round_to_inputs(weight: np.ndarray, gram: np.ndarray, damping: float = 0.01) -> np.ndarray:
+    """float32 [N, K] on the grid of `quantise_columns`, rounded so that products with the layer's inputs change least.
+
+    `gram` [K, K] is the mean of x^T x over rows x that enter the layer. Column by column, the one with the strongest input first, what
+    rounding does to the products is made good by the columns that are still to come (GPTQ, the Cholesky form). The greatest weight of a
+    channel stays as it is, so the grid does: `quantise_columns` finds the same integers and the same scale again.
+    """
+    n, k = weight.shape
+    scale = np.abs(weight).max(axis=1).astype(np.float64) / 127
+    scale[scale == 0] = 1
+    order = np.argsort(-np.diag(gram), kind="stable")
+    square = gram[np.ix_(order, order)].astype(np.float64)
+    square[np.diag_indices(k)] += damping * np.diag(square).mean()
+    factor = np.linalg.cholesky(np.linalg.inv(square)).T
+    rest = weight[:, order] / scale[:, None]
+    top = np.abs(rest).argmax(axis=1)
+    fixed = np.rint(rest[np.arange(n), top])
+    out = np.empty((n, k))
+    for first in range(0, k, BLOCK):
+        last = min(first + BLOCK, k)
+        errors = np.empty((n, last - first))
+        for i in range(first, last):
+            rounded = np.where(top == i, fixed, np.clip(np.rint(rest[:, i]), -127, 127))
+            errors[:, i - first] = (rest[:, i] - rounded) / factor[i, i]
+            rest[:, i:last] -= np.outer(errors[:, i - first], factor[i, i:last])
+            out[:, order[i]] = rounded
+        rest[:, last:] -= errors @ factor[first:last, last:]
+    return (out * scale[:, None]).astype(np.float32)
 
 
 def panel(matrix: np.ndarray) -> np.ndarray:

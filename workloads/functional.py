@@ -13,11 +13,28 @@ from workloads.sparsity import BRANCHES, Counts, Schedule, Sparsifier
 
 F32 = np.float32
 PRECISIONS = ("fp32", "fp16", "w8a8", "int8")  # w8a8: INT8 linear layers, FP16 attention; int8: both INT8
+LAYERS = {"qkv": tuple(f"attn1.to_{p}" for p in "qkv"), "out": ("attn1.to_out.0",), "fc1": ("ff.net.0.proj",), "fc2": ("ff.net.2",)}
+CROSS_LAYERS = {"cross_q": ("attn2.to_q",), "cross_kv": ("attn2.to_k", "attn2.to_v"), "cross_out": ("attn2.to_out.0",)}
+BLOCKS = ("transformer_blocks", "temporal_transformer_blocks")
+
+
+def layers_of(block: str) -> dict[str, tuple[str, ...]]:
+    """The linear layers of a block (`transformer_blocks.0`): name -> the checkpoint's layers that it joins."""
+    return LAYERS | CROSS_LAYERS if block.startswith(BLOCKS[0]) else LAYERS
 
 
 def half(x):
-    """Rounded to FP16, back in float32."""
-    return x.astype(np.float16).astype(F32)
+    """Rounded to FP16, back in float32; finite values below 65504. Three times as fast as numpy's conversions."""
+    bits = x.astype(F32, copy=False).view(np.uint32)
+    kept = bits >> np.uint32(13)
+    kept &= np.uint32(1)
+    kept += bits
+    kept += np.uint32(0xFFF)
+    kept &= np.uint32(0xFFFFE000)
+    rounded = kept.view(F32)
+    small = np.abs(x) < F32(2**-14)  # subnormal numbers of FP16: multiples of 2^-24
+    rounded[small] = (x[small] + F32(0.75)) - F32(0.75)
+    return rounded
 
 
 def quantise(x, axis: int = -1):
@@ -49,18 +66,11 @@ class Denoiser:
         self.model, self.config, self.precision = model, model.config, precision
         self.integer = precision in ("w8a8", "int8")
         self.layers = {}
-        for kind in ("transformer_blocks", "temporal_transformer_blocks"):
-            for index in range(self.config.layers):
-                self._load_block(f"{kind}.{index}", cross=kind == "transformer_blocks")
+        for block in (f"{kind}.{index}" for kind in BLOCKS for index in range(self.config.layers)):
+            for name, parts in layers_of(block).items():
+                weight, bias = (np.concatenate([model.weights[f"{block}.{p}.{kind}"] for p in parts]) for kind in ("weight", "bias"))
+                self.layers[block, name] = (quantise(weight) if self.integer else weight).T.copy(), bias
         self.positions = latte.temporal_positions(self.config)
-
-    def _load_block(self, block: str, cross: bool) -> None:
-        groups = {"qkv": [f"attn1.to_{p}" for p in "qkv"], "out": ["attn1.to_out.0"], "fc1": ["ff.net.0.proj"], "fc2": ["ff.net.2"]}
-        if cross:
-            groups |= {"cross_q": ["attn2.to_q"], "cross_kv": ["attn2.to_k", "attn2.to_v"], "cross_out": ["attn2.to_out.0"]}
-        for name, parts in groups.items():
-            weight, bias = (np.concatenate([self.model.weights[f"{block}.{p}.{kind}"] for p in parts]) for kind in ("weight", "bias"))
-            self.layers[block, name] = (quantise(weight) if self.integer else weight).T.copy(), bias
 
     def store(self, x):
         """Round to what the machine stores between operations: FP16, except in the FP32 forward."""
@@ -129,6 +139,7 @@ class Denoiser:
         config = self.config
         sparse = sparse or Sparsifier(Schedule(1), "caption", Counts())
         sparse.begin_step()
+        sparse.counts.linear_cost, sparse.counts.attention_cost = 2 if self.precision == "fp16" else 1, 1 if self.precision == "int8" else 2
         embedded = latte.embed(self.model, latents, timestep, caption)
         x, text = self.store(embedded.tokens.astype(F32)), self.store(embedded.caption.astype(F32))
         adaln, shape = embedded.adaln.astype(F32), embedded.tokens.shape
@@ -141,6 +152,16 @@ class Denoiser:
             x = self.block(f"temporal.{index}", x.reshape(-1, config.hidden), adaln, None, sparse)
             x = x.reshape(shape[1], shape[0], -1).swapaxes(0, 1)
         return latte.final(self.model, np.ascontiguousarray(x), embedded.time).astype(F32)
+
+
+class EarlyFp16:
+    """A denoiser whose linear layers are FP16 in the first `count` of `steps` steps, in front of `late`."""
+
+    def __init__(self, late: Denoiser, model: latte.Model, count: int, steps: int):
+        self.early, self.late, self.last = Denoiser(model, "fp16"), late, 1000 * float(times(steps)[count])
+
+    def forward(self, latents, timestep: float, caption, sparse: Sparsifier | None = None) -> np.ndarray:
+        return (self.early if timestep > self.last else self.late).forward(latents, timestep, caption, sparse)
 
 
 # ------------------------------------------------------------------------------------------------------------ samplers

@@ -1,0 +1,105 @@
+"""Prepare a checkpoint for INT8 linear layers: the same network, with weights and activations that lose less when they are rounded.
+
+    python -m workloads.prepare            # writes build/quality/latte_small_int8, a checkpoint directory like any other
+
+What it changes costs the machine nothing, and everything that reads a checkpoint takes the result as it is:
+
+1. *Centres*: behind a LayerNorm the mean of each channel over the search runs is taken off the shift (`scale_shift_table`), and what the
+   layer makes of it is added to the bias. INT8 then spends its range on what differs from row to row.
+2. *Rounding*: weights move to the grid of `compiler.quantise.quantise_columns` by `round_to_inputs`, which knows the layers' inputs.
+3. *Bias*: what rounding still does to the mean input is taken off the bias.
+
+The inputs are those of the FP32 network along the dense runs of the search (`calibrate.RUNS`), never those of the study.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from compiler.quantise import round_to_inputs
+from workloads import functional, inputs, latte
+from workloads.calibrate import BUILD, GUIDANCE, RUNS, STEPS, Bench
+from workloads.captions import embed_caption
+from workloads.functional import BLOCKS, F32, layers_of
+
+FOLDER = "latte_small_int8"
+WATCHED = (0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 30, 40)  # steps whose inputs count: dense where errors grow most
+RUNS_WATCHED = 3
+ROWS = 96  # of a layer's inputs, per evaluation
+SHIFT = {"qkv": 0, "fc1": 3}  # layers behind a LayerNorm: row of the scale_shift_table that holds their shift
+
+
+class Watched(functional.Denoiser):
+    """The FP32 network that keeps some of the rows entering each linear layer, `rows[block, name]`: list of [n, K]."""
+
+    def __init__(self, model: latte.Model):
+        super().__init__(model)
+        self.rows, self.rng = {}, np.random.default_rng(0)
+
+    def linear(self, block: str, name: str, x):
+        chosen = self.rng.choice(len(x), min(ROWS, len(x)), replace=False)
+        self.rows.setdefault((block, name), []).append(x[chosen])
+        return super().linear(block, name, x)
+
+
+def layer_inputs(bench: Bench) -> dict:
+    """Rows float32 [n, K] that enter each linear layer, (block, name), along the dense runs of the search."""
+    watched, grid = Watched(bench.model), functional.times(STEPS)
+    for index, run in enumerate(RUNS[:RUNS_WATCHED]):
+        x, velocities = bench.noise(run), bench.dense(index, STEPS)[1]
+        for step in range(STEPS):
+            if step in WATCHED:
+                for caption in (embed_caption(run[0]), bench.null):
+                    watched.forward(x, 1000 * float(grid[step]), caption)
+            x = x + F32(grid[step + 1] - grid[step]) * velocities[step].reshape(x.shape)
+    return {key: np.concatenate(rows) for key, rows in watched.rows.items()}
+
+
+def prepare(weights: dict, layers: int, rows: dict) -> dict:
+    """Float32 tensors of the prepared checkpoint, from those of a checkpoint of so many layers and the rows that enter its layers."""
+    out = dict(weights)
+    for block in (f"{kind}.{index}" for kind in BLOCKS for index in range(layers)):
+        table = out[f"{block}.scale_shift_table"] = weights[f"{block}.scale_shift_table"].copy()
+        for name, parts in layers_of(block).items():
+            x = rows[block, name].astype(np.float64)
+            mean = x.mean(0)
+            gram = (x - mean).T @ (x - mean) / len(x)
+            centre = mean if name in SHIFT else 0 * mean
+            if name in SHIFT:
+                table[SHIFT[name]] -= centre
+            for part in parts:
+                weight = weights[f"{block}.{part}.weight"]
+                rounded = round_to_inputs(weight, gram)
+                bias = weights[f"{block}.{part}.bias"] + weight @ centre + (weight - rounded) @ (mean - centre)
+                out[f"{block}.{part}.weight"], out[f"{block}.{part}.bias"] = rounded, bias.astype(F32)
+    return out
+
+
+def save(folder: Path, weights: dict, source: Path) -> None:
+    """A checkpoint directory: matrices in FP16, which holds the INT8 grid, vectors and tables in FP32."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.astype(np.float16 if name.endswith("weight") else F32) for name, value in weights.items()}
+    save_file(tensors, str(folder / latte.WEIGHTS_FILE))
+    shutil.copy(source / "config.json", folder / "config.json")
+
+
+def prepared(build: Path = BUILD) -> latte.Model:
+    """The prepared workload; made, in a few minutes, unless it is in `build`."""
+    folder = build / FOLDER
+    if not (folder / "config.json").is_file():
+        bench = Bench(build, GUIDANCE)
+        save(folder, prepare(bench.model.weights, bench.model.config.layers, layer_inputs(bench)), inputs.CHECKPOINT)
+    return latte.load(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=BUILD)
+    prepared(parser.parse_args().build)
+
+
+if __name__ == "__main__":
+    main()
