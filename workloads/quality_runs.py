@@ -11,6 +11,7 @@ from workloads import functional, inputs, latte
 from workloads.calibrate import SAMPLERS, adaptive, combined, schedule
 from workloads.captions import NULL, embed_caption
 from workloads.codec import Codec
+from workloads.prepare import prepared
 from workloads.sparsity import BRANCHES, Policy, Schedule, regions
 
 CAPTIONS = (
@@ -22,10 +23,11 @@ CAPTIONS = (
     "a big grey rabbit stretching in front of a burrow in a green meadow",
 )  # none of them is a caption of the calibration
 SEEDS = (101, 102, 103)
-PARTS = ("main", "captions", "precision", "thresholds", "windows", "controls", "seeds", "rest")
+PARTS = ("main", "captions", "precision", "prepared", "thresholds", "windows", "controls", "seeds", "rest")
 FEW = 3  # runs with oblivious masks
 SIDE = 2  # runs of precision, thresholds and windows until `rest`
 OBLIVIOUS = ("random_psnr", "round_robin_psnr")
+FP16_STEPS = (0, 10, 20)  # of the rows with prepared weights
 EVALUATIONS = (8, 9, 10, 11, 12, 13, 15, 16, 20, 25, 34, 42)  # of the controls without token machinery
 
 
@@ -38,10 +40,14 @@ class Study:
         self.denoisers = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def denoiser(self, precision: str) -> functional.Denoiser:
-        if precision not in self.denoisers:
-            self.denoisers[precision] = functional.Denoiser(self.model, precision)
-        return self.denoisers[precision]
+    def denoiser(self, method: dict):
+        """The network in a method's precision; with `prepared` on the prepared weights, with `fp16_steps` FP16 in the first steps."""
+        precision, fp16_steps = method.get("precision", "fp32"), method.get("fp16_steps", 0)
+        key = precision, method.get("prepared", False), fp16_steps, method["steps"]
+        if key not in self.denoisers:
+            chosen = functional.Denoiser(prepared(self.folder.parent) if key[1] else self.model, precision)
+            self.denoisers[key] = functional.EarlyFp16(chosen, self.model, fp16_steps, method["steps"]) if fp16_steps else chosen
+        return self.denoisers[key]
 
     def path(self, run, method: dict) -> Path:
         """Where the result of a method on a (caption, seed) is kept; another calibration gives another place."""
@@ -61,15 +67,16 @@ class Study:
                 return None
             latents, counts = self.sample(run, method)
             kept = json.dumps([[*key, round(share, 4)] for key, share in counts.kept.items()]) if "schedule" in method else "[]"
-            np.savez(path, latents=latents, kept=kept, macs=[counts.macs, counts.macs_4, counts.macs_64, counts.dense])
+            np.savez(path, latents=latents, kept=kept, macs=[counts.macs, counts.macs_4, counts.macs_64, counts.dense],
+                     time=[counts.time, counts.dense_time])
         with np.load(path) as data:
-            return {"latents": data["latents"], "macs": data["macs"], "kept": str(data["kept"])}
+            return {"latents": data["latents"], "macs": data["macs"], "kept": str(data["kept"]), "time": data.get("time")}
 
     def sample(self, run, method: dict) -> tuple[np.ndarray, functional.Counts]:
-        """Latents and counts of one run; `method`: sampler, steps, precision, refresh (whole steps), schedule (a name)."""
+        """Latents and counts of one run; `method`: sampler, steps, precision, prepared, fp16_steps, refresh (whole steps), schedule (a name)."""
         caption, seed = run
         steps = method["steps"]
-        parts = self.denoiser(method.get("precision", "fp32")), embed_caption(caption), self.null, self.guidance
+        parts = self.denoiser(method), embed_caption(caption), self.null, self.guidance
         velocity = functional.Guided(*parts, self.schedule(method["schedule"], steps) if "schedule" in method else None, seed)
         evaluated = velocity
         if "branch_refresh" in method:
@@ -155,13 +162,18 @@ def sparse_rows(study: dict) -> list[dict]:
     rows += [row("thresholds", "step (interval)", f"every {k} steps", schedule=f"interval {k}") for k in (2, 3)]
     rows += [row("windows", "window", f"{t}; 2x2 in space, 4 in time", schedule=f"window {t} 2 2 4") for t in (0.95, 0.9, 0.8, 0.7)]
     rows += [row("precision", "dense", "", precision=p) for p in ("w8a8", "int8", "fp16")]
-    rows.append(row("precision", "step (schedule)", text.format(c1, n1), schedule=f"lists {c1} {n1}", precision="w8a8"))
+    sparse = {"schedule": f"lists {c1} {n1}", "precision": "w8a8"}
+    rows.append(row("precision", "step (schedule)", text.format(c1, n1), **sparse))
+    for count in FP16_STEPS:
+        options, shown = {"precision": "w8a8", "prepared": True, "fp16_steps": count}, "prepared weights"
+        rows.append(row("prepared", "dense", shown + (f", first {count} steps FP16" if count else ""), **options))
+    rows.append(row("prepared", "step (schedule)", f"{text.format(c1, n1)}; {shown}, first {count} steps FP16", **sparse | options))
     return rows
 
 
 def method_of(row: dict) -> dict:
     """What `Study.sample` has to do for a row."""
-    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision") if key in row}
+    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "prepared", "fp16_steps") if key in row}
 
 
 def runs_of(seeds) -> list:

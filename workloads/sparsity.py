@@ -148,24 +148,33 @@ class Cache:
 
 @dataclass
 class Counts:
-    """Multiply-accumulates of a run: done, done in tiles of 4 and of 64 rows, and those of the dense run."""
+    """Multiply-accumulates of a run: done, done in tiles of 4 and of 64 rows, and those of the dense run. `time` and `dense_time` are
+    what they take of the array, in INT8 MACs: `linear_cost` and `attention_cost` each, 1 in INT8 and 2 in FP16; the dense run is W8A8."""
 
     macs: float = 0
     macs_4: float = 0
     macs_64: float = 0
     dense: float = 0
+    time: float = 0
+    dense_time: float = 0
+    linear_cost: int = 1
+    attention_cost: int = 2
     kept: dict = field(default_factory=dict)  # (step, branch, region) -> share of rows computed
 
     def always(self, macs: float, done: bool = True) -> None:
         """Work without a mask: attention, embedding, output projection."""
         self.dense += macs
+        self.dense_time += 2 * macs
         if done:
+            self.time += self.attention_cost * macs
             self.macs, self.macs_4, self.macs_64 = self.macs + macs, self.macs_4 + macs, self.macs_64 + macs
 
     def rows(self, key, keep: np.ndarray, per_row: int, tile: int = 64) -> None:
         """A region's keep mask [N]; tiles are `tile` consecutive rows."""
         kept = keep.reshape(-1, tile).sum(1)
         self.dense += len(keep) * per_row
+        self.dense_time += len(keep) * per_row
+        self.time += self.linear_cost * kept.sum() * per_row
         self.macs += kept.sum() * per_row
         self.macs_4 += (-(-kept // 4) * 4).sum() * per_row
         self.macs_64 += (kept > 0).sum() * tile * per_row
