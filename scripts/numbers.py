@@ -234,9 +234,23 @@ def dspe_goals() -> str:
     return "\n".join(lines + [f"| {name} | {goal} | {value} | {'met' if met else 'not met'} |" for name, goal, value, met in rows])
 
 
+def sparsity_front() -> str:
+    """The rows of the quality study with their controls."""
+    controls = ("fewer_steps", "whole_step", "whole_step_calibrated", "whole_branch", "random", "round_robin", "seed")
+    lines = ["| source | policy | sampler | precision | runs | MACs | array time | PSNR | SSIM | flicker | fewer steps | whole steps | *calibrated* | *per branch* | random "
+             "| round robin | other seed |", "|" + "---|" * 17]
+    for r in json.loads((RESULTS / "sparsity.json").read_text())["rows"]:
+        time = f"{r['time_reduction']:.2f}x" if r.get("time_reduction") and r["precision"] != "fp32" else ""
+        values = (r.get(f"{key}_psnr") for key in controls)
+        lines.append(f"| {r['source']} | {r['thresholds']} | {r['sampler']} {r['steps']} | {r['precision']} | {r['runs']} | {r['mac_reduction']:.2f}x | {time} "
+                     f"| **{r['psnr']:.1f}** ({r['psnr_min']:.1f} to {r['psnr_max']:.1f}) | {r['ssim']:.3f} | {r['flicker']:.2f} | "
+                     + " | ".join("" if v is None else f"{v:.1f}" for v in values) + " |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
                                          "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper, "sizing": sizing,
-                                         "limits": limits, "cycles": cycles}
+                                         "limits": limits, "cycles": cycles, "sparsity_front": sparsity_front}
 
 
 def record() -> None:

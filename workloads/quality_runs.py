@@ -165,9 +165,11 @@ def sparse_rows(study: dict) -> list[dict]:
     sparse = {"schedule": f"lists {c1} {n1}", "precision": "w8a8"}
     rows.append(row("precision", "step (schedule)", text.format(c1, n1), **sparse))
     for count in FP16_STEPS:
-        options, shown = {"precision": "w8a8", "prepared": True, "fp16_steps": count}, "prepared weights"
-        rows.append(row("prepared", "dense", shown + (f", first {count} steps FP16" if count else ""), **options))
-    rows.append(row("prepared", "step (schedule)", f"{text.format(c1, n1)}; {shown}, first {count} steps FP16", **sparse | options))
+        shown = "prepared weights" + (f", first {count} steps FP16" if count else "")
+        options = {"precision": "w8a8", "prepared": True} | ({"fp16_steps": count} if count else {})
+        rows.append(row("prepared", "dense", shown, **options))
+        if count in (FP16_STEPS[0], FP16_STEPS[-1]):
+            rows.append(row("prepared", "step (schedule)", f"{text.format(c1, n1)}; {shown}", **sparse | options))
     return rows
 
 
