@@ -19,6 +19,7 @@ def test_rounded_weights_lie_on_the_grid_of_the_quantiser(columns):
     rng = np.random.default_rng(columns)
     weight, x = rng.standard_normal((9, columns)).astype(np.float32), correlated(rng, 200, columns)
     weight[4] = 0
+    weight[:4, 0], x[:, 0] = 5, 0.02 * x[:, 1]  # the greatest weight meets a weak input, so it comes last
     rounded = round_to_inputs(weight, x.T @ x / len(x))
     grid, scale = quantise_columns(rounded)
     assert np.allclose(grid * scale[:, None], rounded, rtol=1e-6, atol=0)
