@@ -30,8 +30,9 @@ def _load(name: str) -> dict:
 def rows() -> list[dict[str, object]]:
     """Rows of claim, paper, ours, how."""
     quality = _load("sparsity")["rows"]
-    best = [r for r in quality if r["psnr"] >= 40 and r["precision"] == "fp32" and r["runs"] >= 10 and r["steps"] == 50]
-    point = max(best, key=lambda r: r["mac_reduction"])
+    # at 40 dB or better by more than the standard error of the mean
+    good = [r for r in quality if r["runs"] >= 10 and r["steps"] == 50 and r["psnr"] - r["psnr_std"] / r["runs"] ** 0.5 >= 40]
+    point, run = (max((r for r in good if r["precision"] == p), key=lambda r: r["mac_reduction"]) for p in ("fp32", "w8a8"))
     w8a8 = max((r for r in quality if r["source"] == "dense" and r["precision"] == "w8a8" and r.get("time_reduction", 1) == 1), key=lambda r: r["psnr"])
     gain = next(d for d in _load("synth")["dspe"] if d.get("default"))["gain"]
     schedule = {r["name"]: r for r in _load("schedule")["rows"]}
@@ -40,9 +41,10 @@ def rows() -> list[dict[str, object]]:
     latte = _load("latte1")
     seconds = latte["ideal_cycles"] / CLOCK
     sparse, video, machine = _load("sim_sparse")["sparsity"], _load("opensora"), sizing.resources(configs.load("v80"))
-    reduction = point["mac_reduction"] * sparse["efficiency"]  # in time: what the RTL made of the MACs that a sparse step saves
-    fewer = (f"{point['mac_reduction']:.2f}x fewer MACs x {sparse['efficiency']:.1%} of that in time (make sim SPARSE=1: {sparse['mac_reduction']:.2f}x fewer "
-             f"MACs, {sparse['speedup']:.2f}x fewer RTL cycles)")
+    # in the precision that the machine computes in; in time: what the RTL made of the MACs that a sparse step saves
+    reduction = run["mac_reduction"] * sparse["efficiency"]
+    fewer = (f"{run['mac_reduction']:.2f}x fewer MACs (W8A8, {run['psnr']:.1f} dB to dense FP32) x {sparse['efficiency']:.1%} of that in time (make sim "
+             f"SPARSE=1: {sparse['mac_reduction']:.2f}x fewer MACs, {sparse['speedup']:.2f}x fewer RTL cycles)")
     roofline = 2 * LATTE1_TMAC / RTX3090_TFLOPS
     speed = roofline * reduction / seconds
     evaluations = video["steps"] * video["branches"]
@@ -51,7 +53,7 @@ def rows() -> list[dict[str, object]]:
     size = f"v80 with {latte['cores']} cores ({machine['dsp58']:,} DSP58) at 300 MHz"
     return [
         {"claim": "compute reduction", "paper": 3.17, "ours": point["mac_reduction"],
-         "how": f"make quality: 50 steps with guidance, held-out seeds, {point['psnr']:.1f} dB to dense FP32, {point['runs']} runs"},
+         "how": f"make quality: 50 steps with guidance, held-out seeds, {point['psnr']:.1f} dB to dense FP32 (over 40 by more than the standard error), {point['runs']} runs"},
         {"claim": "peak gain of the DSP-E", "paper": 3.26, "ours": round(gain, 3),
          "how": "make synth, make exhaustive: per DSP58 4 INT8 or 2 FP16 MAC, harmonic over 93 % linear, 7 % attention"},
         {"claim": "utilisation gain of the scheduling", "paper": 2.75, "ours": round(static["cycles"] / ours["cycles"], 3),
