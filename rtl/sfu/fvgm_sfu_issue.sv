@@ -95,6 +95,10 @@ module fvgm_sfu_issue
     if (writes) take = !residual ? 2'd1 : !p_q.y_phase ? 2'd0 : has_second ? 2'd2 : 2'd1;
 
     may_issue = open_q && !gap_q && !wait_scalar && !no_credit;
+  end
+
+  // Apart from the above, on which the read's ready depends
+  always_comb begin
     advance = may_issue && (!reads || rd_ready_i);
     close = advance && pass_end && writes;
     left = count_q - CountBits'(close);

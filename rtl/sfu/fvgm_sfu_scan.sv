@@ -50,10 +50,13 @@ module fvgm_sfu_scan
   always_comb begin
     batch = batch_i[bank_q];
     reads = batch.fp32 || !group_q[0];
-    advance = open_q && (!reads || rd_ready_i);
     row_end = group_q == batch.last_group;
     next_row = x_row_q + batch.x_step;
+  end
 
+  // Apart from the above, on which the read's ready depends
+  always_comb begin
+    advance = open_q && (!reads || rd_ready_i);
     close = advance && row_end && row_q == batch.last_row;
     left = count_q - CountBits'(close);
     candidate = batch_i[bank_q+BankBits'(close)];
