@@ -80,13 +80,14 @@ def _special(low: Lowering, block: str, name: str, m: int, n: int) -> int:
     return low.op(name=f"{block}.{name}", kind="special", block=block, m=m, n=n, precision="fp16")
 
 
-def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, planes: list[Tensor], part: Part) -> None:
-    """Columns of a vbuf block, head after head, to planes."""
+def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, planes: list[Tensor], part: Part,
+                 by_frame: bool = False) -> None:
+    """Columns of a vbuf block, head after head, to planes; its rows lie frame after frame if `by_frame`."""
     hu = low.head_units
     for head, plane in enumerate(planes):
         column = first + head * hu
         low.store(tag, out, out.base + column, plane, part, units=hu, row_step=units,
-                  outof=((8 * column, 8 * (column + hu)),))
+                  outof=((8 * column, 8 * (column + hu)),), by_frame=by_frame)
 
 
 def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: Modulation, temporal: bool) -> None:
@@ -117,7 +118,7 @@ def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
                 sel.done()
             else:
                 for i, target in enumerate(targets):
-                    _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile)
+                    _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile, not temporal)
             low.v.free(out)
 
 
@@ -171,7 +172,7 @@ def query_phase(low: Lowering, block: str, prefix: str, branches: Branches) -> N
                 sel.store_heads(out, units, [q])
                 sel.done()
             else:
-                _store_heads(low, transfer, out, units, 0, q, tile)
+                _store_heads(low, transfer, out, units, 0, q, tile, True)
             low.v.free(out)
 
 
@@ -191,7 +192,7 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
         ob = low.v.alloc(m * wide)
         for i, plane in enumerate(planes.o):
             low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
-                     row_step=wide, into=((i, i + 1),))
+                     row_step=wide, into=((i, i + 1),), by_frame=not temporal)
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
         a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, count=sel and sel.kept)
         low.v.free(ob)
@@ -388,7 +389,7 @@ def _tiles(low: Lowering, region: str, branches: Branches, temporal: bool, weigh
         sparse = branch.sparse
         rows = _tile_rows(low, _most(low, *weights, sparse=sparse), sparse, room(sparse), groups)
         if sparse is None:
-            tiles = low.temporal_tiles(rows) if temporal else low.spatial_tiles(rows)
+            tiles = low.temporal_tiles(rows) if temporal else low.joined_tiles(rows)
         else:
             h, w, t = sparse.policy.tiling or (1, 1, 1)
             tiles = low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)

@@ -60,22 +60,25 @@ class Lowering(Stage):
     # ------------------------------------------------------------------------------------------------------- transfers
 
     def load(self, tag: int, tensor: Tensor | None, part: Part, buffer: Buffer, block: Block, base: int, *, units: int,
-             row_step: int, unit_step: int = 1, source: tuple[int, int, int] | None = None, into: Part = None) -> None:
-        """Rows of a tensor (or of read-only `source` = address, rows, stride) into a block."""
-        address, rows, stride = source if source else tensor.rows(part)
-        self.program.emit(
-            Opcode.LOAD, tag, [] if source else [(tensor, part)], [(block, into)], hbm_addr=address, rows=rows,
-            row_units=units, hbm_stride=stride if rows > 1 else 0, buffer=int(buffer), base=base,
-            row_step=row_step if rows > 1 else 0, unit_step=unit_step)
+             row_step: int, unit_step: int = 1, source: tuple[int, int, int] | None = None, into: Part = None,
+             by_frame: bool = False) -> None:
+        """Rows of a tensor (or of read-only `source` = address, rows, stride) into a block, frame after frame if `by_frame`."""
+        for address, rows, stride in [source] if source else tensor.runs(part, by_frame):
+            self.program.emit(
+                Opcode.LOAD, tag, [] if source else [(tensor, part)], [(block, into)], hbm_addr=address, rows=rows,
+                row_units=units, hbm_stride=stride if rows > 1 else 0, buffer=int(buffer), base=base,
+                row_step=row_step if rows > 1 else 0, unit_step=unit_step)
+            base += rows * row_step
 
     def store(self, tag: int, block: Block, base: int, tensor: Tensor, part: Part, *, units: int, row_step: int,
-              outof: Part = None) -> None:
-        """Rows of a vbuf block into a tensor."""
-        address, rows, stride = tensor.rows(part)
-        self.program.emit(
-            Opcode.STORE, tag, [(block, outof)], [(tensor, part)], hbm_addr=address, rows=rows, row_units=units,
-            hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=base, row_step=row_step if rows > 1 else 0,
-            unit_step=1)
+              outof: Part = None, by_frame: bool = False) -> None:
+        """Rows of a vbuf block into a tensor, from frame after frame if `by_frame`."""
+        for address, rows, stride in tensor.runs(part, by_frame):
+            self.program.emit(
+                Opcode.STORE, tag, [(block, outof)], [(tensor, part)], hbm_addr=address, rows=rows, row_units=units,
+                hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=base, row_step=row_step if rows > 1 else 0,
+                unit_step=1)
+            base += rows * row_step
 
     def load_rows(self, tag: int, tensor: Tensor, part: Part, by_frame: bool) -> Block:
         """A tile's rows into a new vbuf block, row after row, frame after frame if `by_frame`."""

@@ -301,7 +301,7 @@ class Tensor(Tracked):
     def runs(self, part: Part, by_frame: bool) -> list[tuple[int, int, int]]:
         """`rows` of a part as transfers. `by_frame`: its rows are wanted frame after frame, each with all of its positions."""
         (p0, p1), (f0, f1) = part
-        if not by_frame or f1 - f0 == 1 or self.order == "fp":
+        if not by_frame or f1 - f0 == 1 or self.order == "fp" and p1 - p0 == self.positions:
             return [self.rows(part)]
         return [self.rows(((p0, p1), (f, f + 1))) for f in range(f0, f1)]
 

@@ -73,6 +73,25 @@ class Tiling:
         starts = range(0, d.positions, rows)
         return [((p, min(p + rows, d.positions)), (f, f + 1)) for p in starts for f in range(d.frames)]
 
+    def joined_tiles(self, rows: int) -> list[Part]:
+        """As `spatial_tiles`, for what takes every row by itself: where it saves INT8 tiles of the array, the positions behind the
+        whole parts of `rows` come last, in parts that span several frames."""
+        d = self.dims
+        rest = d.positions % rows
+        start = d.positions - rest
+        whole = [((p, p + rows), (f, f + 1)) for p in range(0, start, rows) for f in range(d.frames)]
+        choices = [self.spatial_tiles(rows)]
+        for frames in range(2, min(d.frames, rows) + 1):
+            count = min(rest, rows // frames)
+            if rest:
+                choices.append(whole + [((p, min(p + count, d.positions)), (f, min(f + frames, d.frames)))
+                                        for p in range(start, d.positions, count) for f in range(0, d.frames, frames)])
+
+        def array_tiles(parts: list[Part]) -> int:
+            return sum(ceil_div((p1 - p0) * (f1 - f0), self.config.int8_rows) for (p0, p1), (f0, f1) in parts)
+
+        return min(choices, key=array_tiles)
+
     def temporal_tiles(self, rows: int) -> list[Part]:
         """The tokens by positions with all of their frames, about `rows` rows at a time, or by pieces of a position."""
         d = self.dims

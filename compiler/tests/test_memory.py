@@ -103,3 +103,12 @@ def test_rows_of_a_part(order: str) -> None:
         assert [first + i * stride for i in range(rows)] == expected
     with pytest.raises(ValueError, match="is not one transfer"):
         tensor.rows(((1, 3), (0, 2)))
+
+
+@pytest.mark.parametrize("order", ["pf", "fp"])
+def test_runs_go_frame_after_frame(order: str) -> None:
+    tensor = Tensor(Region("t", 1000, 0, "scratch"), 5, 3, 2, 64, order)
+    for part in (((1, 4), (0, 3)), ((0, 5), (1, 3)), ((1, 3), (0, 2)), ((2, 3), (0, 3)), ((1, 4), (2, 3))):
+        (p0, p1), (f0, f1) = part
+        rows = [first + i * stride for first, count, stride in tensor.runs(part, True) for i in range(count)]
+        assert rows == [tensor.rows(((p, p + 1), (f, f + 1)))[0] for f in range(f0, f1) for p in range(p0, p1)]
