@@ -291,10 +291,11 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     """Compile `blocks` (in order; input and output are the tokens), or with None the whole denoiser from patches to
     velocity, for `cores` cores (None: all that the machine has).
 
-    The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there a tile
-    lies frame by frame, and the addend of a frame is one row). `branches` are those of the guidance that the table computes, each with tokens, caption and caches of its own:
-    the policies of each name the regions that are sparse at this step or keep caches for one that will be
-    (compiler/sparsity.py). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image is kept in memory.
+    The temporal positions are added behind spatial block 0 when temporal block 0 follows it (there a tile lies frame by frame, and
+    the addend of a frame is one row). `branches` are those of the guidance that the table computes, each with tokens, caption and
+    caches of its own: the policies of each name the regions that are sparse at this step or keep caches for one that will be
+    (compiler/sparsity.py). HBM is `hbm_bytes` from `base` on. `weights` is a file that takes the weight image; without it the image
+    is kept in memory.
     `linear` is the precision of the blocks' linear layers.
     """
     if not branches:

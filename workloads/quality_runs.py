@@ -197,5 +197,5 @@ def jobs(rows: list[dict], part: str) -> list[tuple]:
         "captions": [(run, r, False, False) for run in first for r in main],
         "controls": [(run, r, True, False) for run in first for r in main],
         "seeds": [(run, r, True, False) for run in others for r in main],
-        "rest": [(run, r, r["part"] == "windows", False) for run in first for r in rows if r not in main],
+        "rest": [(run, r, r["part"] == "windows" and run in first, False) for run in first + others for r in rows],
     }.get(part, [(run, r, False, False) for r in side for run in first[:SIDE]])
