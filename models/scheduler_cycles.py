@@ -4,7 +4,7 @@ models/unit_cycles.py."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from models import unit_cycles
@@ -72,7 +72,8 @@ class _Unit:
         self.free = 0  # the unit takes a command
         self.flight: deque[int] = deque([-1] * IN_FLIGHT, IN_FLIGHT)  # when the last ones retire
         self.done = -1
-        self.wake = -1  # pending look at the heads
+        self.wake = -1  # pending choice among the heads
+        self.turn = (0, 0)  # a cycle, the context whose head was looked at before it
 
 
 class Core:
@@ -85,7 +86,8 @@ class Core:
         contexts = config.contexts
         self.contexts: list[_Context | None] = [None] * contexts
         self.units = [_Unit(pipe) for pipe in unit_cycles.pipes(config, timing.latency)]
-        self.request = self.beat = -1  # last request and last beat of the fetch
+        self.beat = -1  # last beat of the fetch
+        self.asker, self.free = 0, 0  # the context that asked last; when another may
         self.turn = (0, contexts > 1)  # a cycle, the context that the fetch offers in it
         self.checking = -1  # the check is taken until then
         self.wake = -1
@@ -104,17 +106,29 @@ class Core:
     # ----------------------------------------------------------------------------------------------------- fetch and check
 
     def _fetch(self, now: int, context: _Context) -> None:
-        """Ask for what the context's queue has room for."""
-        total = len(context.work.unit)
-        while context.asked < total and context.asked + FETCH_BURST - context.front <= FETCH_DEPTH:
-            place = (context.work.page + context.asked) % PAGE_INSTRUCTIONS
-            size = min(FETCH_BURST, total - context.asked, PAGE_INSTRUCTIONS - place)
-            self.request = max(self.request + 2, now + self.timing.fetch)
-            self.beat = max(self.beat, self.request + self.timing.latency - 1)
-            for _ in range(size):
-                self.beat += 2
-                context.arrived.append(self.beat - 1 + self.timing.offer - 1)
-            context.asked += size
+        """A context may have room for instructions from `now` on."""
+        self.events.at(now, self._ask)
+        self._offer(now)
+
+    def _ask(self, now: int) -> None:
+        """The contexts in turn ask for what their queues have room for, one every second cycle."""
+        wishes = [c for c in self.contexts if c is not None and c.began <= now and c.asked < len(c.work.unit)
+                  and c.asked + FETCH_BURST - c.front <= FETCH_DEPTH]
+        if not wishes:
+            return
+        if now < self.free:
+            self.events.at(self.free, self._ask)
+            return
+        context = min(wishes, key=lambda c: (c.slot - self.asker - 1) % len(self.contexts))
+        place = (context.work.page + context.asked) % PAGE_INSTRUCTIONS
+        size = min(FETCH_BURST, len(context.work.unit) - context.asked, PAGE_INSTRUCTIONS - place)
+        self.beat = max(self.beat, now + self.timing.fetch + self.timing.latency - 1)
+        for _ in range(size):
+            self.beat += 2
+            context.arrived.append(self.beat - 1 + self.timing.offer - 1)
+        context.asked += size
+        self.asker, self.free = context.slot, now + 2
+        self.events.at(self.free, self._ask)
         self._offer(now)
 
     def _offer(self, now: int) -> None:
@@ -166,6 +180,7 @@ class Core:
             if not context.left:
                 self.events.at(context.last + self.timing.over, self._over, context)
         else:
+            self._rotate(now, unit)
             context.queue[unit].append(index)
             if len(context.queue[unit]) == 1:
                 self._head(now + self.timing.push, context, unit)
@@ -186,11 +201,47 @@ class Core:
             done = context.done[other]
             if len(done) < value:
                 return
-            time = max(time + (timing.test if number else 0), done[value - 1] + timing.seen)
-        if context.work.counted[index]:
-            time += timing.test
+            time = self._turn(context, unit, max(time + (timing.test if number else 0), done[value - 1] + timing.seen))
+        if not waits:
+            time = self._turn(context, unit, time)
+        elif context.work.counted[index]:
+            time = self._turn(context, unit, time + timing.test)
         context.ready[unit] = time + 1
         self._wake(time + 1, unit)
+
+    def _looks(self, unit: int, until: int, context: _Context | None = None) -> Iterator[tuple[int, int, int, list[int]]]:
+        """The turns of the heads that are not ready, one a cycle: (from, to, context before it, contexts) while these are the same.
+        That of `context` is not ready."""
+        now, last = self.units[unit].turn
+        heads = [(c.slot, c.tested[unit] - 1, until if c.ready[unit] < 0 or c is context else c.ready[unit])
+                 for c in self.contexts if c is not None and c.queue[unit]]
+        while now < until:
+            here = [slot for slot, begin, end in heads if begin <= now < end]
+            end = min([until, *(t for _, *times in heads for t in times if t > now)])
+            yield now, end, last, here
+            if here:
+                last = here[(sum(slot <= last for slot in here) + end - now - 1) % len(here)]
+            now = end
+        yield until, until, last, []
+
+    def _rotate(self, now: int, unit: int) -> None:
+        """Let the heads have their turns until `now`; before one comes or goes."""
+        if len(self.contexts) > 1:
+            for _, _, last, _ in self._looks(unit, now):
+                pass
+            self.units[unit].turn = now, last
+
+    def _turn(self, context: _Context, unit: int, first: int) -> int:
+        """The first test of a head from `first` on, if none comes: it was looked at a cycle before."""
+        if len(self.contexts) == 1:
+            return first
+        for start, end, last, here in self._looks(unit, first + len(self.contexts), context):
+            if context.slot in here and end >= first:
+                skipped = max(0, first - 1 - start)
+                turn = start + skipped + (here.index(context.slot) - sum(slot <= last for slot in here) - skipped) % len(here)
+                if turn < end:
+                    return turn + 1
+        return first
 
     def _wake(self, time: int, unit: int) -> None:
         u = self.units[unit]
@@ -217,6 +268,7 @@ class Core:
             if later >= 0:
                 self._wake(later, unit)
             return
+        self._rotate(now, unit)
         queue = best.queue[unit]
         index = queue.popleft()
         best.ready[unit] = -1
@@ -245,7 +297,7 @@ class Core:
             self._wake(max(now + 1, u.picked), unit)
 
     def _complete(self, now: int, context: _Context, unit: int, item: object, span: Span | None) -> None:
-        if unit in (Unit.RU, Unit.STORE) and item is not None:
+        if unit in (Unit.RU, Unit.STORE, Unit.SFU) and item is not None:
             done = self.units[unit].pipe.revise(now)
             if done > now:
                 self.units[unit].done = max(self.units[unit].done, done)

@@ -30,6 +30,7 @@ class HandOuts:
         self.fresh: dict[int, int] = {}  # when the rotation sees an entry first, and one without conditions may go
         self.held: dict[int, bool] = {}  # the waits of an entry are known to hold
         self.just: list[tuple[int, int, int]] = []  # until when, entry, core: given out, still in the way of others
+        self.leaving: list[tuple[int, int, set[int]]] = []  # until when, entry, its cores: given out, still in the window
         self.turn = (0, 0)  # a cycle, the place that the rotation was at before it
         self.core_given = [-10] * queue.cores
         self.given = self.noted = -10
@@ -59,7 +60,7 @@ class HandOuts:
     def _wanted(self, now: int) -> list[int]:
         """Places that the rotation over the window looks at in cycle `now`: something about the entry is not known, and could be."""
         queue, out = self.queue, []
-        for entry, cores in queue.pending.items():
+        for entry, cores in [*queue.pending.items(), *((e, cores) for until, e, cores in self.leaving if until > now)]:
             open_ = [c for c in cores if self.may.get((entry, c), now + 1) > now]
             if not open_ or entry not in self.place or self.fresh[entry] > now:
                 continue
@@ -158,10 +159,13 @@ class HandOuts:
             return
         entry, number = choices[0]
         self.just = [j for j in self.just if j[0] > now] + [(now + self.timing.clear, entry, number)]
+        self.leaving = [(until, e, cores) for until, e, cores in self.leaving if until > now]
+        cores = set(self.queue.pending[entry])
         self.queue.start(entry, number)
         self.given = self.core_given[number] = now
         if entry not in self.queue.pending:
-            self.freed[self.place[entry]] = now + 3
+            self.freed[self.place[entry]] = now + self.timing.leave
+            self.leaving.append((now + self.timing.leave, entry, cores))
         self.begin(now + self.timing.give, entry, number)
         self._enter(now + self.timing.admit)
         self.events.at(now + self.timing.clear, self._cleared)

@@ -24,6 +24,7 @@ class Timing:
     scan: int = 3  # an entry has its turn -> it may go
     clear: int = 4  # an entry may go -> when it is given out, those behind it are free to be looked at
     admit: int = 6  # the same -> the entry that takes its place is
+    leave: int = 3  # the same -> its place is free
     give: int = 4  # it may go -> its core starts the fetch
     between: int = 3  # hand-outs
     again: int = 4  # hand-outs to the same core

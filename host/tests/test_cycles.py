@@ -19,7 +19,7 @@ from models.cycles import Timing
 from tb.common.seed import rng
 
 LIMIT = 0.02  # mean of the magnitudes
-SHORT = 0.04  # one program
+SHORT = 0.04  # one program; of 78 that thirteen seeds drew 73 are within 2 %, the worst is off by 3.1 %
 DRAWS = (("dense", 2, 2), ("mask", 1, 2), ("mask_window", 2, 1), ("step", 2, 2), ("window", 1, 1), ("both", 2, 2))
 
 
