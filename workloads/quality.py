@@ -57,6 +57,14 @@ def extended(old: dict, new: dict) -> dict:
     }
 
 
+def with_controls(new: dict, old: dict | None) -> dict:
+    """A row with those controls of the recorded one that are means over more runs."""
+    for key, count in (old or {}).get("control_runs", {}).items():
+        if count > new["control_runs"].get(key, 0):
+            new[key], new["margins"][key], new["control_runs"][key] = old[key], old["margins"].get(key), count
+    return new
+
+
 class Table:
     """Builds the rows from the runs on disk and from the `recorded` rows."""
 
@@ -79,7 +87,7 @@ class Table:
         done = {n: parts for n, parts in found.items() if parts[1] and parts[2]}
         old = self.recorded.get(name_of(row))
         if old is None or done.keys() >= set(numbers_of(old)):
-            return self.entry(row, done) if done else None
+            return with_controls(self.entry(row, done), old) if done else None
         others = {n: parts for n, parts in done.items() if n not in numbers_of(old)}
         return extended(old, self.entry(row, others)) if others else old
 

@@ -26,6 +26,14 @@ def test_extended_row_is_the_row_over_all_runs():
         assert got[key] == pytest.approx(whole[key], abs=0.02), key
 
 
+def test_controls_over_more_runs_stay():
+    old = {"fewer": 40.0, "random": 22.0, "margins": {"fewer": 3.0, "random": 9.0}, "control_runs": {"fewer": 10, "random": 2}}
+    new = {"fewer": None, "random": 23.0, "psnr": 43.0, "margins": {"fewer": None, "random": 8.0}, "control_runs": {"fewer": 0, "random": 3}}
+    got = quality.with_controls(dict(new, margins=dict(new["margins"]), control_runs=dict(new["control_runs"])), old)
+    assert got == {"fewer": 40.0, "random": 23.0, "psnr": 43.0, "margins": {"fewer": 3.0, "random": 8.0}, "control_runs": {"fewer": 10, "random": 3}}
+    assert quality.with_controls(dict(new), None) == new
+
+
 @pytest.mark.parametrize("precision, time", [("w8a8", 1.0), ("int8", 0.9), ("fp16", 1.9)])
 def test_time_of_a_precision_counts_fp16_macs_twice(precision, time):
     model, item, counts = latte.load(inputs.CHECKPOINT), inputs.load().sample("bottle", 0.65), Counts()
