@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.errors import CompileError
 from compiler.image import Vector, Weight, values_per_unit
-from compiler.memory import Block, Part, Shared, Tensor, ceil_div
+from compiler.memory import Block, Part, Shared, Tensor, ceil_div, panel_step
 from compiler.stage import Stage
 from models.isa import Buffer, Layout, Opcode, Precision, SfuOp, SliceBuffer
 
@@ -174,7 +174,8 @@ class Lowering(Stage):
                  modulate: Vector | None = None, precision: Precision | None = None, eps: float = 0.0, count: Count | None = None) -> Panel:
         """Normalise, activate or only convert rows of vbuf into a new abuf panel, in the precision of the linear layers unless said
         otherwise."""
-        step, precision = rows | 1, self.precision if precision is None else precision
+        precision = self.precision if precision is None else precision
+        step = panel_step(rows)
         fp16 = precision == Precision.FP16
         block = self.a.alloc(ceil_div(cols, values_per_unit(precision)) * step)
         scale = None if fp16 else self.r.alloc(rows)

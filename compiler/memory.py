@@ -33,6 +33,12 @@ def round_up(value: int, multiple: int) -> int:
     return ceil_div(value, multiple) * multiple
 
 
+def panel_step(rows: int) -> int:
+    """Units of abuf between the k groups of a panel that SFU writes: even, as INT8 operands must be, and no multiple of four, so that the
+    units of a row do not share a bank."""
+    return round_up(rows - 2, 4) + 2
+
+
 def overlap(a: Part, b: Part) -> bool:
     """Whether two parts share an element."""
     return a is None or b is None or all(p[0] < q[1] and q[0] < p[1] for p, q in zip(a, b))
@@ -164,11 +170,11 @@ class Pool:
 
     Next fit: reuse comes as late as possible, which double-buffers by itself. First fit where space is `tight`: one
     tile at a
-    time fits, and gaps must not grow.
+    time fits, and gaps must not grow. Blocks start at multiples of `granule`.
     """
 
-    def __init__(self, name: str, size: int) -> None:
-        self.name, self.size = name, size
+    def __init__(self, name: str, size: int, granule: int = 1) -> None:
+        self.name, self.size, self.granule = name, size, granule
         self.live: list[Block] = []
         self.ghosts: list[tuple[int, int, frozenset[int]]] = []
         self.cursor = 0
@@ -192,6 +198,7 @@ class Pool:
 
     def alloc(self, units: int) -> Block:
         """A block; raises CompileError when the buffer has no gap of that size."""
+        units = round_up(units, self.granule)
         base = None if self.tight else self._gap(units, self.cursor)
         if base is None:
             base = self._gap(units, 0)

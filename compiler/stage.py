@@ -74,8 +74,9 @@ class Stage(Tiling):
         """Empty slices. The last word of each belongs to the spare instructions."""
         names = ("abuf", "bbuf", "vbuf", "pbuf", "rbuf", "mbuf")
         spare = (1, 1, 1, 0, 0, 1)
+        granules = (2, 1, 1, 1, 1, 1)  # INT8 operands start at even units of abuf
         self.a, self.b, self.v, self.p, self.r, self.m = (
-            Pool(name, max(0, size - less)) for name, size, less in zip(names, self.slices.size, spare))
+            Pool(name, max(0, size - less), granule) for name, size, less, granule in zip(names, self.slices.size, spare, granules))
         self.counts = Pool("count registers", NUM_COUNTS)
         self.counts.alloc(1)  # register 0 does not exist
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler.checkpoint import Dims
 from compiler.errors import CompileError
-from compiler.memory import Part, Pool, ceil_div, round_up
+from compiler.memory import Part, Pool, ceil_div, panel_step, round_up
 from models.config import Config
 from models.isa import MAX_LIST_ROWS
 
@@ -37,8 +37,9 @@ class Tiling:
         step = self.row_step
         choices = [r for r in self._sizes() if r <= round_up(most, step)][::-1] + [r for r in (16, 8, 4, 2, 1) if r < step]
         for rows in choices:
-            if all((rows | 1) * units <= pools[name].size for name, units in per_row.items()):
-                self.tight = any(2 * (rows | 1) * units > pools[name].size for name, units in per_row.items())
+            taken = {name: units * (panel_step(rows) if name == "a" else rows) for name, units in per_row.items()}
+            if all(taken[name] <= pools[name].size for name in taken):
+                self.tight = any(2 * taken[name] > pools[name].size for name in taken)
                 return rows
         name = max(per_row, key=lambda name: per_row[name] / max(1, pools[name].size))
         pool = pools[name]

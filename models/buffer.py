@@ -16,6 +16,15 @@ def read(memory: np.ndarray, address: int, count: int, stride: int = 1) -> np.nd
     return memory[(address + stride * np.arange(count)) % len(memory)]
 
 
+def read_lines(memory: np.ndarray, address: int, lines: int, int8: bool, upper: bool) -> np.ndarray:
+    """uint8[lines, 16]: what abuf gives for a step. FP16: the units from `address` on. INT8, from an even address on: line i has the rows of
+    units 2i and 2i + 1 in its even and odd bytes, of each the lower or the `upper` eight bytes."""
+    if not int8:
+        return read(memory, address, lines)
+    half = slice(8, 16) if upper else slice(0, 8)
+    return read(memory, address, 2 * lines)[:, half].reshape(lines, 2, 8).swapaxes(1, 2).reshape(lines, 16)
+
+
 def serve_reads(valid: np.ndarray, address: np.ndarray, stride: np.ndarray, banks: int, count: int) -> np.ndarray:
     """bool[ports]: read ports that find all their banks free of lower ports that are served (where valid: served)."""
     ready = np.ones(len(valid), bool)

@@ -235,8 +235,8 @@ def run_tasks(config: Config, memory: np.ndarray, base: int, count: int, windows
         return (program, refused, index) if refused != Cause.NONE else (program, cause, fields["length"])
 
     cause = check_table(base, count, windows.read)
-    if cause == Cause.NONE and not slices.fits(config):
-        cause = Cause.BUFFER_RANGE
+    if cause == Cause.NONE:
+        cause = slices.check(config)
     if cause != Cause.NONE:
         return result(cause, 0)
     table, cause = decode_table(memory[base - origin:base - origin + INSTRUCTION_BYTES * count], count)

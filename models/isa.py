@@ -244,7 +244,8 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
         ("n", 16, "columns of the result, at least 1"),
         ("k", 16, "inner dimension, at least 1, with FP16 at most 16384; INT8 16 and FP16 8 values a unit"),
         ("batch", 16, "independent products, at least 1"),
-        ("a_base", 20, "abuf: unit of (row r, k group g) is a_base + batch*a_batch + g*a_step + r"),
+        ("a_base", 20, "abuf: unit of (row r, k group g) is a_base + batch*a_batch + g*a_step + r; with INT8 all three even, "
+                       "for the rows of a pair come out of neighbouring banks"),
         ("a_step", 20, "units between k groups of A"),
         ("a_batch", 20, "units between products of A"),
         ("b_base", 20, "bbuf: NK: unit of (column n, k group g) is b_base + batch*b_batch + g*b_step + n; "

@@ -29,6 +29,9 @@ def _check(fields: Mapping[str, int], images: Mapping[str, tuple[np.ndarray, int
             raise GemmError(f"GEMM.{name} is {fields[name]}, must be at least 1")
     if fields["precision"] == Precision.INT8 and fields["b_layout"] == Layout.KN:
         raise GemmError("GEMM.b_layout is KN, which FP16 alone has")
+    for name in ("a_base", "a_step", "a_batch"):
+        if fields["precision"] == Precision.INT8 and fields[name] % 2:
+            raise GemmError(f"GEMM.{name} is {fields[name]}, must be even with INT8")
     if fields["b_layout"] == Layout.KN and fields["b_step"] % 2 == 0:
         raise GemmError(f"GEMM.b_step is {fields['b_step']}, must be odd with KN")
     for name, (image, size) in images.items():

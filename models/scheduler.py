@@ -59,7 +59,8 @@ def _illegal_field(opcode: Opcode, f: dict[str, np.ndarray]) -> np.ndarray:
     if opcode == Opcode.GEMM:
         fp16 = f["precision"] == Precision.FP16
         kn = f["b_layout"] == Layout.KN
-        return (~fp16 & kn) | (fp16 & ((f["k"] > FP16_MAX_K) | (kn & (f["b_step"] % 2 == 0))))
+        odd = (f["a_base"] | f["a_step"] | f["a_batch"]) % 2 == 1
+        return (~fp16 & (kn | odd)) | (fp16 & ((f["k"] > FP16_MAX_K) | (kn & (f["b_step"] % 2 == 0))))
     if opcode == Opcode.SFU:
         op = f["op"]
         scaled = (op == SfuOp.LAYERNORM) | (op == SfuOp.QUANT) | (op == SfuOp.GELU)

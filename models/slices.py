@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.config import Config
-from models.isa import SLICED, Buffer, Opcode, SliceBuffer
+from models.isa import SLICED, Buffer, Cause, Opcode, SliceBuffer
 
 QUARTERS = 4  # addresses of a LOAD into P count quarters of an entry
 
@@ -27,9 +27,13 @@ class Slices:
         """First word of a context's slice."""
         return self.base[buffer] + context * self.size[buffer]
 
-    def fits(self, config: Config) -> bool:
-        """Whether the slices of all contexts lie in the buffers."""
-        return all(self.of(b, config.contexts) <= size for b, size in zip(SliceBuffer, buffer_sizes(config)))
+    def check(self, config: Config) -> Cause:
+        """NONE, BUFFER_RANGE (slices of all contexts do not lie in the buffers) or MISALIGNED (those of abuf do not start at even units,
+        as INT8 operands must)."""
+        if any(self.of(b, config.contexts) > size for b, size in zip(SliceBuffer, buffer_sizes(config))):
+            return Cause.BUFFER_RANGE
+        odd = (self.base[SliceBuffer.A] | self.size[SliceBuffer.A]) % 2
+        return Cause.MISALIGNED if odd else Cause.NONE
 
 
 def buffer_sizes(config: Config) -> tuple[int, ...]:

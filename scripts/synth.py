@@ -74,7 +74,6 @@ INT8_SHARE = 0.93  # of the MACs of Latte-XL/2; the rest is FP16
 DEPTH = 8  # DSP58 of a chain
 
 _FP = ("fvgm_fp32_mul", "fvgm_fp32_add", "fvgm_fp32_to_fp16")
-_ABUF = {"Units": 65536, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 2, "Strided": 0}
 _DMA = {"AxiSlots": 16, "BurstBeats": 64}
 _SIZES = {"ABufUnits": 65536, "BBufUnits": 131072, "VBufUnits": 262144, "PBufEntries": 2048, "RBufWords": 4096, "MBufEntries": 4096}
 _CHAINS = ("fvgm_dspe_chain", "fvgm_dspe_align.row", "fvgm_dspe_align.column")
@@ -99,12 +98,13 @@ BLOCKS = (
     Block("fvgm_buffer"), Block("fvgm_pbuf"), Block("fvgm_rbuf"), Block("fvgm_scheduler"), Block("fvgm_csr"),
     # what grows with the machine, at the sizes of `v80`: bench/sizing.py prices machines with these
     Block("fvgm_mpu_feed", (), {"ChainRows": 12, "ABufUnits": 65536, "BBufUnits": 131072}, "v80"),
-    Block("fvgm_buffer", (), _ABUF | {"Banks": 32, "ReadUnits": 32}, "abuf32"),
-    Block("fvgm_buffer", (), _ABUF | {"Banks": 64, "ReadUnits": 48}, "abuf64"),
+    Block("fvgm_abuf", (), {"ChainRows": 8, "Units": 65536}, "8"), Block("fvgm_abuf", (), {"ChainRows": 12, "Units": 65536}, "12"),
+    Block("fvgm_abuf", (), {"ChainRows": 16, "Units": 65536}, "16"),
     Block("fvgm_buffer", (), {"Units": 131072, "Banks": 8, "ReadUnits": 8, "ReadPorts": 1, "WriteUnits": 2, "WritePorts": 1}, "bbuf"),
     Block("fvgm_buffer", (), {"Units": 262144, "Banks": 8, "ReadUnits": 2, "ReadPorts": 6, "WriteUnits": 2, "WritePorts": 5, "Strided": 0}, "vbuf"),
     Block("fvgm_pbuf", (), {"Entries": 2048}, "v80"), Block("fvgm_dma_load", (), _DMA, "v80"), Block("fvgm_dma_store", (), _DMA, "v80"),
     Block("fvgm_scheduler", (), _SIZES | {"QueueDepth": 16, "Contexts": 2}, "v80"),
+    Block("fvgm_taskq", (), _SIZES | {"NumCores": 10, "Contexts": 2, "TaskWindow": 32}, "v80"),
 )
 BY_NAME = {b.name: b for b in BLOCKS}
 

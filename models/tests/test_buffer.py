@@ -58,6 +58,20 @@ def test_read_wraps() -> None:
     assert (buffer.read(memory, 6, 3, stride=3) == memory[[6, 1, 4]]).all()
 
 
+@pytest.mark.parametrize("lines", [1, 6])
+def test_lines_hold_the_rows_of_a_step(lines: int) -> None:
+    """Byte by byte: FP16 line i is row i; INT8 line i has row 2i in its even bytes, row 2i + 1 in its odd ones, half of their k."""
+    memory = np.random.default_rng(lines).integers(0, 256, (32, 16), dtype=np.uint8)
+    for address in range(32):
+        got = buffer.read_lines(memory, address, lines, int8=False, upper=bool(address & 1))
+        assert all(got[i, b] == memory[(address + i) % 32, b] for i in range(lines) for b in range(16))
+    for address in range(0, 32, 2):
+        for upper in (False, True):
+            got = buffer.read_lines(memory, address, lines, int8=True, upper=upper)
+            assert all(got[i, 2 * k + odd] == memory[(address + 2 * i + odd) % 32, 8 * upper + k]
+                       for i in range(lines) for k in range(8) for odd in (0, 1))
+
+
 def test_mbuf_ports_read_the_past() -> None:
     rng = np.random.default_rng(4)
     entries, history = np.zeros(16, np.uint32), [[0] * 16]

@@ -69,11 +69,11 @@ def gemm_program(m: int, n: int, k: int) -> tuple[list[np.ndarray], np.ndarray, 
     load = dict(row_units=groups, hbm_stride=stride, row_step=1, signal=1)
     units = -(-n // 8)
     program = [
-        encode(Opcode.LOAD, hbm_addr=0x0000, rows=m, buffer=Buffer.A, base=5, unit_step=m | 1, **load),
+        encode(Opcode.LOAD, hbm_addr=0x0000, rows=m, buffer=Buffer.A, base=6, unit_step=m + m % 2, **load),
         encode(Opcode.LOAD, hbm_addr=0x2000, rows=n, buffer=Buffer.B, base=7, unit_step=n, **load),
         encode(Opcode.LOAD, hbm_addr=0x4000, rows=1, row_units=4 * units, buffer=Buffer.P, base=4 * 3, unit_step=1,
                signal=1),
-        encode(Opcode.GEMM, precision=Precision.INT8, col_affine=1, m=m, n=n, k=k, batch=1, a_base=5, a_step=m | 1,
+        encode(Opcode.GEMM, precision=Precision.INT8, col_affine=1, m=m, n=n, k=k, batch=1, a_base=6, a_step=m + m % 2,
                b_base=7,
                b_step=n, o_base=9, o_step=units, pbuf_base=3, wait0_sem=1, wait0_val=3, signal=2),
         encode(Opcode.STORE, hbm_addr=0x6000, rows=m, row_units=units, hbm_stride=64, buffer=Buffer.V, base=9,
@@ -296,7 +296,8 @@ def test_errors_of_tables() -> None:
     ({"count": 0}, Cause.PROGRAM_RANGE, 0),
     ({"count": 3}, Cause.PROGRAM_RANGE, 3),
     ({"slices": Slices((16, 0, 8, 0, 0, 0), (512, 512, 1021, 16, 64, 256))}, Cause.BUFFER_RANGE, 0),
-], ids=["misaligned", "ends outside", "starts outside", "empty", "no END", "slices"])
+    ({"slices": Slices((17, 0, 8, 0, 0, 0), (512, 512, 512, 16, 64, 256))}, Cause.MISALIGNED, 0),
+], ids=["misaligned", "ends outside", "starts outside", "empty", "no END", "slices", "odd slices"])
 def test_a_table_that_is_refused_runs_nothing(change: dict[str, object], cause: Cause, entry: int) -> None:
     memory, entries = chain(3)
     assert run_table(memory, entries).cause == Cause.NONE

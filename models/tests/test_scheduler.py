@@ -133,11 +133,12 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
     if opcode == Opcode.GEMM:
         precision = r(0, 1)
         layout = r(0, 1) if precision else 0
+        even = 1 if precision else 2
         return decode(encode(opcode, precision=precision, b_layout=layout, out_fp32=r(0, 1),
                              row_scale=r(0, 1),
-                             col_affine=r(0, 1), m=r(1, 12), n=r(1, 40), k=r(1, 50), batch=r(1, 3), a_base=r(0, 128),
-                             a_step=r(0, 16),
-                             a_batch=r(0, 40), b_base=r(0, 64), b_step=r(0, 10) | layout, b_batch=r(0, 20), o_base=r(0, 160),
+                             col_affine=r(0, 1), m=r(1, 12), n=r(1, 40), k=r(1, 50), batch=r(1, 3), a_base=even * r(0, 64),
+                             a_step=even * r(0, 8),
+                             a_batch=even * r(0, 20), b_base=r(0, 64), b_step=r(0, 10) | layout, b_batch=r(0, 20), o_base=r(0, 160),
                              o_step=r(0, 10),
                              o_batch=r(0, 40), rbuf_base=r(0, 24), pbuf_base=r(0, 14)))
     if opcode == Opcode.SU:
@@ -201,6 +202,8 @@ LIST = LOAD | dict(list=1, bound=4, rows=3, hbm_stride=0x40, row_step=0)
     (Opcode.STORE, STORE, {"hbm_addr": 0x27E0}, Cause.WINDOW_RANGE),
     (Opcode.GEMM, GEMM, {}, Cause.NONE),
     (Opcode.GEMM, GEMM, {"b_layout": 1}, Cause.ILLEGAL_FIELD),
+    *((Opcode.GEMM, GEMM, {name: 3}, Cause.ILLEGAL_FIELD) for name in ("a_base", "a_step", "a_batch")),
+    (Opcode.GEMM, GEMM, {"precision": 1, "a_base": 3, "a_step": 3, "a_batch": 3}, Cause.NONE),
     (Opcode.GEMM, GEMM, {"precision": 1, "k": 16385}, Cause.ILLEGAL_FIELD),
     (Opcode.GEMM, GEMM, {"precision": 1, "k": 16384}, Cause.NONE),
     (Opcode.GEMM, GEMM, {"m": 0}, Cause.ZERO_LENGTH),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.config import load
-from models.isa import PAYLOAD, Opcode, SliceBuffer
+from models.isa import PAYLOAD, Cause, Opcode, SliceBuffer
 from models.slices import Slices, relocate
 
 SLICES = Slices((7, 11, 13, 3, 5, 17), (100, 200, 300, 8, 40, 60))
@@ -50,7 +50,17 @@ def test_fields_that_move(opcode: Opcode, buffer: SliceBuffer) -> None:
 def test_slices_must_fit() -> None:
     config = load("tiny")
     whole = tuple(getattr(config, b) // config.contexts for b in ("abuf", "bbuf", "vbuf", "pbuf", "rbuf", "mbuf"))
-    assert Slices((0,) * 6, whole).fits(config)
+    assert Slices((0,) * 6, whole).check(config) == Cause.NONE
     for buffer in SliceBuffer:
         base = tuple(int(b == buffer) for b in SliceBuffer)
-        assert not Slices(base, whole).fits(config)
+        assert Slices(base, whole).check(config) == Cause.BUFFER_RANGE
+
+
+def test_slices_of_abuf_start_at_even_units() -> None:
+    config = load("tiny")
+    half = [getattr(config, b) // config.contexts // 2 for b in ("abuf", "bbuf", "vbuf", "pbuf", "rbuf", "mbuf")]
+    for buffer in SliceBuffer:
+        odd = tuple(int(b == buffer) for b in SliceBuffer)
+        wanted = Cause.MISALIGNED if buffer == SliceBuffer.A else Cause.NONE
+        assert Slices(odd, tuple(half)).check(config) == wanted
+        assert Slices((0,) * 6, tuple(h + o for h, o in zip(half, odd))).check(config) == wanted

@@ -27,7 +27,6 @@ module fvgm_mpu
   parameter int unsigned VBufUnits = 2048,
   parameter int unsigned PBufEntries = 64,
   parameter int unsigned RBufWords = 256,
-  localparam int unsigned PortA = 4 * ChainRows,
   localparam int unsigned PortV = TileCols / 4
 ) (
   input  logic clk_i,
@@ -41,8 +40,10 @@ module fvgm_mpu
   output logic stall_drain_o,
   output logic stall_operand_o,
   output logic abuf_rd_valid_o,
+  output logic abuf_rd_int8_o,
+  output logic abuf_rd_upper_o,
   output logic [$clog2(ABufUnits)-1:0] abuf_rd_addr_o,
-  input  logic [PortA-1:0][UnitBits-1:0] abuf_rd_data_i,
+  input  logic [2*ChainRows-1:0][UnitBits-1:0] abuf_rd_data_i,
   output logic bbuf_rd_valid_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_stride_o,
@@ -106,6 +107,8 @@ module fvgm_mpu
     .tile_ready_i(tile_ready),
     .tile_o(tile),
     .abuf_rd_valid_o,
+    .abuf_rd_int8_o,
+    .abuf_rd_upper_o,
     .abuf_rd_addr_o,
     .abuf_rd_data_i,
     .bbuf_rd_valid_o,

@@ -1,14 +1,14 @@
 // Feed of the mpu array: reads the operands of each step that fvgm_mpu_walk names from abuf and bbuf
 // and offers them to the array.
 //
-//   walk ─► abuf, bbuf ─► FIFO of steps ─► select, mask ─► array
+//   walk ─► abuf, bbuf ─► FIFO of steps ─► select (B), mask ─► array
 //
 // Reads run ahead: a step is read when the FIFO has a place for it, so the array gets one step per
 // cycle, across tiles and commands. Rows, columns and k that do not exist become +0: nobody has
 // written them.
 //
-// ChainRows: rows of DSP-E chains. abuf gives PortA = 4*ChainRows consecutive units, bbuf eight units
-// b_stride apart, ReadLatency cycles after the request. last_rows_o: rows of the tile whose last step
+// ChainRows: rows of DSP-E chains. abuf gives 2*ChainRows lines of a step's operands (fvgm_abuf), bbuf eight
+// units b_stride apart, ReadLatency cycles after the request. last_rows_o: rows of the tile whose last step
 // is offered; it is given only if last_ok_i (else stall_drain_o). tile_*: tiles are announced with
 // their first read. Latency: 4 cycles from a step's choice to the array. Errors: none.
 module fvgm_mpu_feed
@@ -19,7 +19,7 @@ module fvgm_mpu_feed
   parameter int unsigned ChainRows = 1,
   parameter int unsigned ABufUnits = 2048,
   parameter int unsigned BBufUnits = 2048,
-  localparam int unsigned PortA = 4 * ChainRows
+  localparam int unsigned Lines = 2 * ChainRows
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -30,8 +30,10 @@ module fvgm_mpu_feed
   input  logic tile_ready_i,
   output tile_t tile_o,
   output logic abuf_rd_valid_o,
+  output logic abuf_rd_int8_o,
+  output logic abuf_rd_upper_o,
   output logic [$clog2(ABufUnits)-1:0] abuf_rd_addr_o,
-  input  logic [PortA-1:0][UnitBits-1:0] abuf_rd_data_i,
+  input  logic [Lines-1:0][UnitBits-1:0] abuf_rd_data_i,
   output logic bbuf_rd_valid_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr_o,
   output logic [$clog2(BBufUnits)-1:0] bbuf_rd_stride_o,
@@ -42,7 +44,7 @@ module fvgm_mpu_feed
   input  logic step_ready_i,
   output logic step_last_o,
   output precision_e step_precision_o,
-  output logic [2*ChainRows-1:0][DspeDepth-1:0][15:0] a_o,
+  output logic [Lines-1:0][DspeDepth-1:0][15:0] a_o,
   output logic [TileCols-1:0][DspeDepth-1:0][15:0] b_o,
   output logic busy_o,
   output logic stall_drain_o,
@@ -80,7 +82,7 @@ module fvgm_mpu_feed
   logic [ReadLatency-1:0] reading_q;
   step_t tag_q [ReadLatency];
   step_t step_mem_q [Depth];
-  logic [PortA-1:0][UnitBits-1:0] a_mem_q [Depth];
+  logic [Lines-1:0][UnitBits-1:0] a_mem_q [Depth];
   logic [TileCols-1:0][UnitBits-1:0] b_mem_q [Depth];
   logic pop;
 
@@ -88,6 +90,8 @@ module fvgm_mpu_feed
   assign take = walk_valid && walk_ready;
   assign tile_valid_o = take && walk_step.tile_first;
   assign abuf_rd_valid_o = take;
+  assign abuf_rd_int8_o = walk_step.precision == PrecInt8;
+  assign abuf_rd_upper_o = walk_step.upper;
   assign bbuf_rd_valid_o = take;
   assign abuf_rd_addr_o = $bits(abuf_rd_addr_o)'(a_addr);
   assign bbuf_rd_addr_o = $bits(bbuf_rd_addr_o)'(b_addr);
@@ -129,10 +133,11 @@ module fvgm_mpu_feed
   logic valid_q, last_q, offer;
   logic [7:0] rows_q;
   precision_e precision_q;
-  logic [PortA-1:0][UnitBits-1:0] a_head;
+  logic [Lines-1:0][UnitBits-1:0] a_head;
   logic [TileCols-1:0][UnitBits-1:0] b_head;
-  logic [2*ChainRows-1:0][DspeDepth-1:0][15:0] a_d, a_q;
+  logic [Lines-1:0][DspeDepth-1:0][15:0] a_d, a_q;
   logic [TileCols-1:0][DspeDepth-1:0][15:0] b_d, b_q;
+  logic [Lines-1:0] low_row, high_row;  // rows that exist, of the low and the high bytes of a line
   logic unused_head;
 
   assign head = step_mem_q[rd_q];
@@ -143,21 +148,13 @@ module fvgm_mpu_feed
 
   // INT8: a line of rows has two of them, in the low and the high byte.
   always_comb begin
-    for (int unsigned l = 0; l < 2 * ChainRows; l++) begin
+    for (int unsigned l = 0; l < Lines; l++) begin
+      low_row[l] = (head.precision == PrecFp16 ? 8'(l) : 8'(2 * l)) < head.rows;
+      high_row[l] = (head.precision == PrecFp16 ? 8'(l) : 8'(2 * l + 1)) < head.rows;
       for (int unsigned k = 0; k < DspeDepth; k++) begin
-        a_d[l][k] = '0;
-        if (4'(k) < head.depth) begin
-          if (head.precision == PrecFp16) begin
-            if (8'(l) < head.rows) a_d[l][k] = a_head[l][16*k+:16];
-          end else begin
-            if (8'(2 * l) < head.rows) begin
-              a_d[l][k][7:0] = a_head[2*l][8*k+64*32'(head.upper)+:8];
-            end
-            if (8'(2 * l + 1) < head.rows) begin
-              a_d[l][k][15:8] = a_head[2*l+1][8*k+64*32'(head.upper)+:8];
-            end
-          end
-        end
+        a_d[l][k] = a_head[l][16*k+:16];
+        if (4'(k) >= head.depth || !low_row[l]) a_d[l][k][7:0] = '0;
+        if (4'(k) >= head.depth || !high_row[l]) a_d[l][k][15:8] = '0;
       end
     end
     for (int unsigned c = 0; c < TileCols; c++) begin

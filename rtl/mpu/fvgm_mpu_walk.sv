@@ -5,7 +5,7 @@
 // Addresses are units of 16 bytes (pbuf: entries, rbuf: words) and wrap at their ISA width. A unit
 // of INT8 operands serves two steps and is read for each.
 //
-// Reads: A units a_addr_o, a_addr_o + 1, ... (one per row); B units b_addr_o + i * b_stride_o, i 0..7:
+// Reads: A units a_addr_o, a_addr_o + 1, ... (one per row; even for INT8); B units b_addr_o + i * b_stride_o, i 0..7:
 // in NK one per column (stride 1), in KN one per k.
 // Latency: the first step is there one cycle after its command. Throughput: one step per cycle, also
 // across commands. Errors: none; the scheduler has checked every field.

@@ -49,7 +49,7 @@ module fvgm_scheduler_fields (
       end
       OpGemm: begin
         illegal_field = (gemm.precision == PrecInt8)
-            ? gemm.b_layout == LayoutKn
+            ? gemm.b_layout == LayoutKn || gemm.a_base[0] || gemm.a_step[0] || gemm.a_batch[0]
             : gemm.k > 16'(MaxFp16K) || (gemm.b_layout == LayoutKn && !gemm.b_step[0]);
         zero_length = gemm.m == '0 || gemm.n == '0 || gemm.k == '0 || gemm.batch == '0;
       end

@@ -83,6 +83,7 @@ module fvgm_taskq_control #(
   logic [TimerW-1:0] timer_d, timer_q;
   logic [31:0] watch_q;
   error_t error_info, table_info, error_q;
+  cause_e slice_cause;
   logic [EndW-1:0] end_q;
   logic [NumSliceBuffers-1:0][SliceW-1:0] slice_end_q;
 
@@ -98,6 +99,15 @@ module fvgm_taskq_control #(
     end
   end
 
+  // Slices lie in the buffers; those of abuf start at even units, as INT8 operands must (fvgm_abuf).
+  always_comb begin
+    slice_cause = CauseNone;
+    if (ctrl_i.slices.base[BufA][0] || ctrl_i.slices.size[BufA][0]) slice_cause = CauseMisaligned;
+    for (int unsigned b = 0; b < NumSliceBuffers; b++) begin
+      if (32'(slice_end_q[b]) > Sizes[b]) slice_cause = CauseBufferRange;
+    end
+  end
+
   always_comb begin
     table_info = '0;
     table_info.addr = ctrl_i.table_base;
@@ -107,12 +117,10 @@ module fvgm_taskq_control #(
              end_q > (EndW'(1) << AddrW))
       table_info.cause = CauseWindowRange;
     else if (ctrl_i.table_count == '0) table_info.cause = CauseProgramRange;
-    else
-      for (int unsigned b = 0; b < NumSliceBuffers; b++)
-        if (32'(slice_end_q[b]) > Sizes[b]) begin
-          table_info.cause = CauseBufferRange;
-          table_info.addr = '0;
-        end
+    else if (slice_cause != CauseNone) begin
+      table_info.cause = slice_cause;
+      table_info.addr = '0;
+    end
   end
 
   always_comb begin

@@ -108,7 +108,7 @@ module fvgm_core #(
   import fvgm_isa_pkg::*;
   import fvgm_scheduler_pkg::*;
 
-  localparam int unsigned PortA = 4 * ChainRows;
+  localparam int unsigned LinesA = 2 * ChainRows;
   localparam int unsigned PortB = fvgm_mpu_pkg::TileCols;
   localparam int unsigned PortV = fvgm_mpu_pkg::TileCols / 4;
   localparam int unsigned UnitAddr = 20;
@@ -150,12 +150,13 @@ module fvgm_core #(
   logic [255:0] store_rd_data;
 
   // mpu
-  logic mpu_a_valid, mpu_b_valid, mpu_p_valid, mpu_r_valid, mpu_v_valid, mpu_v_ready;
+  logic mpu_a_valid, mpu_a_int8, mpu_a_upper, mpu_b_valid, mpu_p_valid, mpu_r_valid;
+  logic mpu_v_valid, mpu_v_ready;
   logic [AddrA-1:0] mpu_a_addr;
   logic [AddrB-1:0] mpu_b_addr, mpu_b_stride;
   logic [AddrP-1:0] mpu_p_addr;
   logic [AddrR-1:0] mpu_r_addr;
-  logic [PortA-1:0][127:0] mpu_a_data;
+  logic [LinesA-1:0][127:0] mpu_a_data;
   logic [PortB-1:0][127:0] mpu_b_data;
   logic [511:0] mpu_p_data;
   logic [31:0] mpu_r_data;
@@ -403,6 +404,8 @@ module fvgm_core #(
       .stall_drain_o(mpu_stall_drain),
       .stall_operand_o(mpu_stall_operand),
       .abuf_rd_valid_o(mpu_a_valid),
+      .abuf_rd_int8_o(mpu_a_int8),
+      .abuf_rd_upper_o(mpu_a_upper),
       .abuf_rd_addr_o(mpu_a_addr),
       .abuf_rd_data_i(mpu_a_data),
       .bbuf_rd_valid_o(mpu_b_valid),
@@ -523,6 +526,8 @@ module fvgm_core #(
       .store_rd_addr,
       .store_rd_data,
       .mpu_a_valid,
+      .mpu_a_int8,
+      .mpu_a_upper,
       .mpu_a_addr,
       .mpu_a_data,
       .mpu_b_valid,

@@ -1,6 +1,6 @@
 // The on-chip buffers of one core and who reads and writes them (docs/architecture.md).
 //
-// Ports are named <buffer>_<user>; their protocols are those of fvgm_buffer, fvgm_pbuf, fvgm_rbuf and
+// Ports are named <buffer>_<user>; their protocols are those of fvgm_abuf, fvgm_buffer, fvgm_pbuf, fvgm_rbuf and
 // fvgm_mbuf. abuf and bbuf have one reader each, which is always served.
 module fvgm_core_buffers #(
     parameter int unsigned ChainRows   = 1,
@@ -11,7 +11,7 @@ module fvgm_core_buffers #(
     parameter int unsigned RBufWords   = 256,
     parameter int unsigned MBufEntries = 1024,
     localparam int unsigned UnitAddr   = 20,
-    localparam int unsigned PortA      = 4 * ChainRows,
+    localparam int unsigned LinesA     = 2 * ChainRows,
     localparam int unsigned PortB      = fvgm_mpu_pkg::TileCols,
     localparam int unsigned PortV      = fvgm_mpu_pkg::TileCols / 4,
     localparam int unsigned AddrA      = $clog2(ABufUnits),
@@ -35,8 +35,10 @@ module fvgm_core_buffers #(
     output logic [255:0]        store_rd_data,
     // mpu
     input  logic                        mpu_a_valid,
+    input  logic                        mpu_a_int8,
+    input  logic                        mpu_a_upper,
     input  logic [AddrA-1:0]            mpu_a_addr,
-    output logic [PortA-1:0][127:0]     mpu_a_data,
+    output logic [LinesA-1:0][127:0]    mpu_a_data,
     input  logic                        mpu_b_valid,
     input  logic [AddrB-1:0]            mpu_b_addr,
     input  logic [AddrB-1:0]            mpu_b_stride,
@@ -101,7 +103,6 @@ module fvgm_core_buffers #(
 
   import fvgm_isa_pkg::*;
 
-  localparam int unsigned BanksA = 2 ** $clog2(PortA);
   localparam int unsigned BanksB = PortB;
   localparam int unsigned BanksV = 8;
 
@@ -122,24 +123,19 @@ module fvgm_core_buffers #(
   );
 
   // abuf: sfu writes one unit, dma two
-  logic abuf_rd_ready, bbuf_rd_ready;
-
-  fvgm_buffer #(
+  fvgm_abuf #(
+      .ChainRows(ChainRows),
       .Units(ABufUnits),
-      .Banks(BanksA),
-      .ReadUnits(PortA),
-      .ReadPorts(1),
       .WriteUnits(2),
       .WritePorts(2),
-      .AddrBits(UnitAddr),
-      .Strided(1'b0)
+      .AddrBits(UnitAddr)
   ) u_abuf (
       .clk_i,
       .rst_ni,
       .rd_valid_i(mpu_a_valid),
-      .rd_ready_o(abuf_rd_ready),
+      .rd_int8_i(mpu_a_int8),
+      .rd_upper_i(mpu_a_upper),
       .rd_addr_i(UnitAddr'(mpu_a_addr)),
-      .rd_stride_i(UnitAddr'(1)),
       .rd_data_o(mpu_a_data),
       .wr_valid_i({load_wr_valid[BufA], sfu_a_valid}),
       .wr_ready_o({load_wr_ready[BufA], sfu_a_ready}),
@@ -147,6 +143,8 @@ module fvgm_core_buffers #(
       .wr_addr_i({load_wr_addr, UnitAddr'(0), sfu_a_addr}),
       .wr_data_i({load_wr_data, 128'b0, sfu_a_data})
   );
+
+  logic bbuf_rd_ready;
 
   fvgm_buffer #(
       .Units(BBufUnits),
@@ -252,6 +250,6 @@ module fvgm_core_buffers #(
   );
 
   logic unused_ready;
-  assign unused_ready = ^{abuf_rd_ready, bbuf_rd_ready};
+  assign unused_ready = bbuf_rd_ready;
 
 endmodule

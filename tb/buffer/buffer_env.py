@@ -28,7 +28,8 @@ READ_LATENCY = 2
 
 @dataclass(frozen=True)
 class Shape:
-    """Parameters of the device under test; kind 0: buffer (strided 0: reads of consecutive units), 1: pbuf, 2: rbuf, 3: mbuf."""
+    """Parameters of the device under test; kind 0: buffer (strided 0: reads of consecutive units), 1: pbuf, 2: rbuf, 3: mbuf,
+    4: abuf (read units are lines, `stride` of a request is 2 * upper + int8)."""
 
     kind: int
     units: int
@@ -74,15 +75,18 @@ class BufferSequence(uvm_sequence):
         kind = rng.random()
         step = 1 if kind < 0.5 else int(rng.integers(1, 2 * shape.banks)) if kind < 0.9 else shape.banks
         address = base + step * np.arange(count)
-        address = address % shape.units + shape.units * int(shape.kind in (0, 3) and rng.random() < 0.1)
+        address = address % shape.units + shape.units * int(shape.kind in (0, 3, 4) and rng.random() < 0.1)
         if shape.kind == 1 and not self.write:
             address &= ~3
         gap = int(rng.integers(1, 5)) if rng.random() < self.gaps else 0
+        if not self.write and shape.kind == 4:
+            mode = int(rng.integers(4))
+            return BufferItem("read", address & ~(mode & 1), gap=gap, stride=mode)
         if not self.write:
             odd = 1 if rng.random() < 0.5 else int(rng.integers(shape.units // 2)) * 2 + 1
             return BufferItem("read", address, gap=gap, stride=odd if shape.kind == 0 and shape.strided else 1)
         data = rng.integers(0, 256, (count, 16), dtype=np.uint8)
-        if shape.kind >= 2:
+        if shape.kind in (2, 3):
             data[:, 4:] = 0
         return BufferItem("write", address, rng.random(count) < rng.choice([0.0, 0.5, 0.5, 1.0, 1.0]), data, gap)
 
@@ -247,18 +251,26 @@ class BufferScoreboard(uvm_subscriber):
             self.fail(f"read ports ready {cycle['rd_ready']}, model {ready}")
         self.due.append({})
         entries = self._entries(cycle) if s.kind == 3 else {}
+        self.reading: set[int] = set()
         for port in np.flatnonzero(valid & ready):
-            units = (address[port] + stride[port] * np.arange(s.read_units)) % s.units
+            int8, upper = bool(stride[port] & 1), bool(stride[port] & 2)
+            span = np.arange(s.read_units * (1 + int8)) if s.kind == 4 else stride[port] * np.arange(s.read_units)
+            units = (address[port] + span) % s.units
+            self.reading |= set(units.tolist())
             if self.known[units].all() and not cycle["reset"]:
-                self.due[-1][port] = entries[port] if s.kind == 3 else self.memory[units].copy()
-            self.coverage.sample("cp_wrap", bool(address[port] + stride[port] * (s.read_units - 1) >= s.units))
+                if s.kind == 4:
+                    self.due[-1][port] = buffer.read_lines(self.memory, address[port], s.read_units, int8, upper)
+                    self.coverage.sample("cp_line", ("INT8 upper" if upper else "INT8 lower") if int8 else "FP16")
+                    self.coverage.sample("cp_first", f"{'INT8' if int8 else 'FP16'} {units[0] % s.banks}")
+                else:
+                    self.due[-1][port] = entries[port] if s.kind == 3 else self.memory[units].copy()
+            self.coverage.sample("cp_wrap", bool(address[port] + span[-1] >= s.units))
             self.coverage.sample("cp_read_after_write", bool(self.last_written & set(units.tolist())))
             if s.kind == 0:
                 self.coverage.sample("cp_align", bool(units[0] % s.read_units == 0))
                 self.coverage.sample("cp_stride", "one" if stride[port] == 1 else "more")
         if s.kind == 0 and s.read_ports > 1 and valid.sum() > 1:
             self.coverage.sample("cp_read_conflict", bool((valid & ~ready).any()))
-        self.reading = {int(u) for p in np.flatnonzero(valid & ready) for u in address[p] + stride[p] * np.arange(s.read_units)}
 
     def _entries(self, cycle: dict[str, Any]) -> dict[int, np.ndarray]:
         """mbuf: what its model answers to the reads, as units; a write without its mask bit is none."""
@@ -299,7 +311,7 @@ class BufferScoreboard(uvm_subscriber):
         for port in np.flatnonzero(valid & ready):
             mask = cycle["mask"][port]
             self.coverage.sample("cp_mask", "all" if mask.all() else "some" if mask.any() else "none")
-            if s.kind < 2:
+            if s.kind in (0, 1, 4):
                 cycles = int(self.waited[port])
                 self.coverage.sample("cp_write_cycles", str(cycles) if cycles < 3 else "more")
         if s.write_ports > 1 and valid.sum() > 1:
@@ -316,7 +328,7 @@ class BufferScoreboard(uvm_subscriber):
 def _coverage(s: Shape, run: str) -> Coverage:
     """Points of one shape; what a shape cannot do has no bin."""
     points = Coverage("buffer", run)
-    points.point("cp_wrap", (False, True) if s.kind == 0 else (False,), 10)
+    points.point("cp_wrap", (False, True) if s.kind in (0, 4) else (False,), 10)
     points.point("cp_read_after_write", (False, True), 10)
     points.point("cp_read_while_write", (False, True), 10)
     points.point("cp_mask", ("none", "some", "all") if s.write_units > 1 else ("none", "all"), 10)
@@ -326,8 +338,11 @@ def _coverage(s: Shape, run: str) -> Coverage:
         points.point("cp_stride", ("one", "more") if s.strided else ("one",), 10)
     if s.kind == 0 and s.read_ports > 1:
         points.point("cp_read_conflict", (False, True), 10)
-    if s.kind < 2:
-        points.point("cp_write_cycles", ("1", "2", "more") if s.kind == 0 else ("1", "2"), 10)
+    if s.kind in (0, 1, 4):
+        points.point("cp_write_cycles", ("1", "2", "more") if s.kind in (0, 4) else ("1", "2"), 10)
+    if s.kind == 4:
+        points.point("cp_line", ("FP16", "INT8 lower", "INT8 upper"), 10)
+        points.point("cp_first", [f"FP16 {b}" for b in range(s.banks)] + [f"INT8 {b}" for b in range(0, s.banks, 2)], 3)
     if s.kind == 3:
         points.point("cp_ports_read", range(1, s.read_ports + 1), 10)
         points.point("cp_same_entry", (False, True), 10)

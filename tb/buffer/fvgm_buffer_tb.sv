@@ -1,5 +1,6 @@
-// Test top of rtl/buffer: the buffer, pbuf, rbuf or mbuf (Kind 0 to 3) behind ports of one shape.
+// Test top of rtl/buffer: the buffer, pbuf, rbuf, mbuf or abuf (Kind 0 to 4) behind ports of one shape.
 //
+// With abuf ReadUnits are its lines, and the lowest bits of rd_stride_i are {upper, int8}.
 // A unit is 128 bits; with rbuf and mbuf it is a word in the lowest 32. With pbuf, ReadUnits is 4 and a read
 // address counts quarters and is a multiple of 4. Strides are the buffer's alone.
 module fvgm_buffer_tb #(
@@ -54,6 +55,14 @@ module fvgm_buffer_tb #(
       .clk_i, .rst_ni, .rd_valid_i, .rd_addr_i(rd_addr_i[15:0]), .rd_data_o(rd_data_o[31:0]),
       .wr_valid_i(wr_valid_i && wr_mask_i[0]), .wr_addr_i(wr_addr_i[15:0]),
       .wr_data_i(wr_data_i[31:0])
+    );
+  end else if (Kind == 4) begin : gen_abuf
+    assign rd_ready_o = '1;
+    fvgm_abuf #(
+      .ChainRows(ReadUnits / 2), .Units(Units), .WriteUnits(WriteUnits), .WritePorts(WritePorts)
+    ) u_dut (
+      .clk_i, .rst_ni, .rd_valid_i, .rd_int8_i(rd_stride_i[0]), .rd_upper_i(rd_stride_i[1]), .rd_addr_i,
+      .rd_data_o, .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
     );
   end else begin : gen_mbuf
     logic [ReadPorts-1:0][15:0] rd_addr;

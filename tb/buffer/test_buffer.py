@@ -17,11 +17,12 @@ HERE = Path(__file__).resolve().parent
 
 # kind, units, banks, read units, read ports, write units, write ports, strided
 SHAPES = {
-    "abuf": (0, 128, 4, 2, 1, 2, 2, 1),
+    "strided": (0, 128, 4, 2, 1, 2, 2, 1),
     "vbuf": (0, 256, 8, 2, 2, 4, 3, 0),
     "wide": (0, 256, 16, 8, 2, 8, 2, 1),
     "rows": (0, 256, 16, 12, 1, 2, 2, 0),
-    "rows32": (0, 256, 32, 24, 1, 2, 2, 0),
+    "abuf1": (4, 128, 4, 2, 1, 2, 2, 0),
+    "abuf3": (4, 256, 16, 6, 1, 2, 2, 0),
     "pbuf": (1, 64, 4, 4, 2, 2, 1, 1),
     "rbuf": (2, 64, 1, 1, 1, 1, 1, 1),
     "mbuf": (3, 64, 1, 1, 3, 1, 1, 1),
@@ -46,7 +47,7 @@ def test_random(name: str) -> None:
 
 def test_flipped_word_is_found() -> None:
     """One wrong word among many makes the scoreboard fail."""
-    result = run("abuf", check=False, flip=200)
+    result = run("strided", check=False, flip=200)
     assert result.failed == 1 and "1 errors, first: cycle" in result.log.read_text()
 
 
@@ -58,5 +59,5 @@ def test_flipped_entry_is_found() -> None:
 
 def test_missed_coverage_is_found() -> None:
     """Too few requests make the coverage fail."""
-    result = run("abuf", check=False, count=8)
+    result = run("strided", check=False, count=8)
     assert result.failed == 1 and "coverage goals missed" in result.log.read_text()

@@ -14,7 +14,7 @@ module fvgm_mpu_tb
   parameter int unsigned VBufUnits = 2048,
   parameter int unsigned PBufEntries = 64,
   parameter int unsigned RBufWords = 256,
-  localparam int unsigned PortA = 4 * ChainRows,
+  localparam int unsigned Lines = 2 * ChainRows,
   localparam int unsigned PortB = TileCols,
   localparam int unsigned PortV = TileCols / 4
 );
@@ -26,12 +26,12 @@ module fvgm_mpu_tb
   logic stall_drain_o, stall_operand_o;
   logic [31:0] cycles_q, units_q, done_q, stall_drain_q, stall_operand_q, refused_q;
 
-  logic abuf_rd_valid, bbuf_rd_valid, pbuf_rd_valid, rbuf_rd_valid, wr_valid, wr_ready;
+  logic abuf_rd_valid, abuf_rd_int8, abuf_rd_upper, bbuf_rd_valid, pbuf_rd_valid, rbuf_rd_valid, wr_valid, wr_ready;
   logic [$clog2(ABufUnits)-1:0] abuf_rd_addr;
   logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr, bbuf_rd_stride;
   logic [$clog2(PBufEntries)-1:0] pbuf_rd_addr;
   logic [$clog2(RBufWords)-1:0] rbuf_rd_addr;
-  logic [PortA-1:0][UnitBits-1:0] abuf_rd_data;
+  logic [Lines-1:0][UnitBits-1:0] abuf_rd_data;
   logic [PortB-1:0][UnitBits-1:0] bbuf_rd_data;
   logic [511:0] pbuf_rd_data;
   logic [31:0] rbuf_rd_data;
@@ -84,8 +84,18 @@ module fvgm_mpu_tb
     end
   end
 
+  // A line of abuf: an FP16 row, or eight bytes of each of two INT8 rows in turn.
+  function automatic logic [UnitBits-1:0] line(
+      logic [$clog2(ABufUnits)-1:0] first, logic int8, logic upper, int unsigned number);
+    logic [UnitBits-1:0] even, odd;
+    if (!int8) return abuf[(32'(first) + number) % ABufUnits];
+    even = abuf[(32'(first) + 2 * number) % ABufUnits] >> (upper ? 64 : 0);
+    odd = abuf[(32'(first) + 2 * number + 1) % ABufUnits] >> (upper ? 64 : 0);
+    for (int unsigned k = 0; k < 8; k++) line[16*k+:16] = {odd[8*k+:8], even[8*k+:8]};
+  endfunction
+
   // Reads: an address stage, then the data register.
-  logic a_valid_q, b_valid_q, p_valid_q, r_valid_q;
+  logic a_valid_q, a_int8_q, a_upper_q, b_valid_q, p_valid_q, r_valid_q;
   logic [$clog2(ABufUnits)-1:0] a_addr_q;
   logic [$clog2(BBufUnits)-1:0] b_addr_q, b_stride_q;
   logic [$clog2(PBufEntries)-1:0] p_addr_q;
@@ -96,13 +106,15 @@ module fvgm_mpu_tb
     b_valid_q <= bbuf_rd_valid;
     p_valid_q <= pbuf_rd_valid;
     r_valid_q <= rbuf_rd_valid;
+    a_int8_q <= abuf_rd_int8;
+    a_upper_q <= abuf_rd_upper;
     a_addr_q <= abuf_rd_addr;
     b_addr_q <= bbuf_rd_addr;
     b_stride_q <= bbuf_rd_stride;
     p_addr_q <= pbuf_rd_addr;
     r_addr_q <= rbuf_rd_addr;
-    for (int unsigned p = 0; p < PortA; p++) begin
-      abuf_rd_data[p] <= abuf[(32'(a_addr_q) + p) % ABufUnits] ^ {UnitBits{!a_valid_q}};
+    for (int unsigned l = 0; l < Lines; l++) begin
+      abuf_rd_data[l] <= line(a_addr_q, a_int8_q, a_upper_q, l) ^ {UnitBits{!a_valid_q}};
     end
     for (int unsigned p = 0; p < PortB; p++) begin
       bbuf_rd_data[p] <= bbuf[(32'(b_addr_q) + p * 32'(b_stride_q)) % BBufUnits]
@@ -159,6 +171,8 @@ module fvgm_mpu_tb
     .stall_drain_o,
     .stall_operand_o,
     .abuf_rd_valid_o(abuf_rd_valid),
+    .abuf_rd_int8_o(abuf_rd_int8),
+    .abuf_rd_upper_o(abuf_rd_upper),
     .abuf_rd_addr_o(abuf_rd_addr),
     .abuf_rd_data_i(abuf_rd_data),
     .bbuf_rd_valid_o(bbuf_rd_valid),

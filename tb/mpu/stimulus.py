@@ -113,13 +113,14 @@ def command(shape: Shape, machine: Config, vbuf_left: int, rng: np.random.Genera
     if batch * fields["o_batch"] > vbuf_left or -(-n // 8) > machine.pbuf:
         return None
     kn = layout == Layout.KN
-    fields["a_step"] = m + int(rng.integers(0, 3))
+    even = 2 if fields["precision"] == Precision.INT8 else 1  # INT8 rows lie at even units
+    fields["a_step"] = even * (-(-m // even) + int(rng.integers(0, 3)))
     fields["b_step"] = (-(-n // 8) if kn else n) + int(rng.integers(0, 3)) | kn
-    fields["a_batch"] = int(rng.integers(0, 40))
+    fields["a_batch"] = even * int(rng.integers(0, 40 // even))
     fields["b_batch"] = int(rng.integers(0, 40))
     span_a = (batch - 1) * fields["a_batch"] + (groups - 1) * fields["a_step"] + m
     span_b = (batch - 1) * fields["b_batch"] + ((k if kn else groups) - 1) * fields["b_step"] + (-(-n // 8) if kn else n)
-    fields["a_base"] = int(rng.integers(0, machine.abuf - span_a + 1))
+    fields["a_base"] = even * int(rng.integers(0, (machine.abuf - span_a) // even + 1))
     fields["b_base"] = int(rng.integers(0, machine.bbuf - span_b + 1))
     fields["rbuf_base"] = int(rng.integers(0, machine.rbuf - batch * m + 1))
     fields["pbuf_base"] = int(rng.integers(0, machine.pbuf - -(-n // 8) + 1))

@@ -122,6 +122,8 @@ def _up(value: int, divisor: int) -> int:
 
 _STEP = {"step": 1, "meta": 1, "mask": 0}
 FLAGS = {
+    **{f"GEMM INT8, {name} odd": Flag("illegal_field", Opcode.GEMM, {"precision": 0, "b_layout": 0, name: 2}, {name: 3})
+       for name in ("a_base", "a_step", "a_batch")},
     "SU rows": Flag("illegal_field", Opcode.SU, {"rows": 1}, {"rows": 1025}),
     "SU count": Flag("illegal_field", Opcode.SU, {}, {"count": 7}),
     "SU step, no meta": Flag("illegal_field", Opcode.SU, _STEP, {"meta": 0}),

@@ -75,11 +75,12 @@ def legal_instruction(rng: np.random.Generator, config: Config, opcode: Opcode |
     if opcode == Opcode.GEMM:
         precision = r(0, 1)
         layout = r(0, 1) if precision else 0
+        even = 1 if precision else 2  # INT8 rows lie at even units
         return encode(opcode, precision=precision, b_layout=layout, out_fp32=r(0, 1),
                       row_scale=r(0, 1),
-                      col_affine=r(0, 1), m=r(1, 30), n=r(1, 60), k=r(1, 60), batch=r(1, 4), a_base=r(0, 900),
-                      a_step=r(0, 40),
-                      a_batch=r(0, 60), b_base=r(0, 400), b_step=r(0, 10) | layout, b_batch=r(0, 60), o_base=r(0, 400),
+                      col_affine=r(0, 1), m=r(1, 30), n=r(1, 60), k=r(1, 60), batch=r(1, 4), a_base=even * r(0, 450),
+                      a_step=even * r(0, 20),
+                      a_batch=even * r(0, 30), b_base=r(0, 400), b_step=r(0, 10) | layout, b_batch=r(0, 60), o_base=r(0, 400),
                       o_step=r(0, 16),
                       o_batch=r(0, 100), rbuf_base=r(0, 100), pbuf_base=r(0, 50), **header)
     op = SfuOp(r(1, 5))
@@ -248,7 +249,7 @@ def break_instruction(rng: np.random.Generator, config: Config, raw: np.ndarray,
         return change(raw, opcode=int(rng.choice([0, 8, 0x80, 0xFF])))
     if fault == "illegal_field":
         options = {Opcode.STORE: [{"buffer": 0}, {"unit_step": 0}],
-                   Opcode.GEMM: [{"precision": 0, "b_layout": 1}, {"precision": 1, "k": 16385}],
+                   Opcode.GEMM: [{"precision": 0, "b_layout": 1}, {"precision": 1, "k": 16385}, {"precision": 0, "a_base": 1}],
                    Opcode.SFU: [{"op": 0}, {"op": 9}, {"dst": 1}, {"dst": 3}, {"op": 2, "x_fp32": 1},
                                 {"op": 5, "out_fp16": 1},
                                 {"op": 3, "affine": 1}],

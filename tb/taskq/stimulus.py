@@ -19,7 +19,7 @@ MEMORY_BYTES = 1 << 16
 SLICE_BUFFERS = (2048, 2048, 2048, 64, 256, 1024)  # words, by SliceBuffer: the defaults of fvgm_taskq
 STYLES = ("ring", "wild", "loose")
 ENTRY_FAULTS = ("kind", "cores", "weights_set", "weights_areas", "task_areas", "length")
-FAULTS = ("none", *ENTRY_FAULTS, "no_end", "fetch", "base", "below", "beyond", "count", "slices", "core_error", "core_error_early",
+FAULTS = ("none", *ENTRY_FAULTS, "no_end", "fetch", "base", "below", "beyond", "count", "slices", "odd_base", "odd_size", "core_error", "core_error_early",
           "dead_event", "dead_set", "reset")
 PACES = {"quick": (2, 12), "even": (60, 60), "uneven": (3, 300), "slow": (150, 400)}  # cycles of a task
 
@@ -174,6 +174,8 @@ def random_item(rng: np.random.Generator, cores: int, contexts: int, fault: str,
     bases = tuple(words - contexts * size - int(rng.integers(words - contexts * size + 1)) for words, size in zip(SLICE_BUFFERS, sizes))
     if rng.random() < 0.5:
         bases = tuple(words - contexts * size for words, size in zip(SLICE_BUFFERS, sizes))
+    even = (-2,) + (-1,) * (len(SLICE_BUFFERS) - 1)  # slices of abuf start at even units
+    sizes, bases = (tuple(v & mask for v, mask in zip(values, even)) for values in (sizes, bases))
     if fault == "no_end":
         address = base + INSTRUCTION_BYTES * number
     elif fault == "fetch":
@@ -192,6 +194,10 @@ def random_item(rng: np.random.Generator, cores: int, contexts: int, fault: str,
         b = int(rng.integers(6))
         bases = tuple(w - contexts * s + 1 if i == b else x for i, (w, s, x) in enumerate(zip(SLICE_BUFFERS, sizes, bases)))
         cause = Cause.BUFFER_RANGE
+    elif fault == "odd_base":
+        bases, sizes, cause = (1, *bases[1:]), (sizes[0] // 2 & -2, *sizes[1:]), Cause.MISALIGNED
+    elif fault == "odd_size":
+        bases, sizes, cause = (0, *bases[1:]), (SLICE_BUFFERS[0] // contexts - 1, *sizes[1:]), Cause.MISALIGNED
     elif fault.startswith("core_error"):
         cause = Cause.CORE_ERROR
     pace = str(rng.choice(list(PACES)))

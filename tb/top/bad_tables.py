@@ -116,6 +116,7 @@ def bad_tables(bench: Bench, table: Table) -> list[Bad]:
             Bad("table_no_end", replace(table, count=number), Cause.PROGRAM_RANGE, number),
             Bad("table_fetch", table, Cause.FETCH_ERROR, 0, knobs=failing),
             Bad("slices", replace(table, slices=Slices(table.slices.base, tuple(wide))), Cause.BUFFER_RANGE, 0),
+            Bad("slices_odd", replace(table, slices=Slices((1, *table.slices.base[1:]), (256, *table.slices.size[1:]))), Cause.MISALIGNED, 0),
             Bad("dead_event", with_entry(table, tasks[-1], wait3_event=255, wait3_value=0x4000), Cause.DEADLOCK, watchdog=SHORT)]
     return out
 

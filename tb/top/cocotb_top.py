@@ -182,7 +182,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
     """Programs that the scheduler must refuse, or that fail on the bus."""
     load = dict(hbm_addr=base + 0x6000, rows=2, row_units=4, hbm_stride=64, buffer=Buffer.V, row_step=4, unit_step=1)
     store = load | dict(hbm_addr=base + RESULT)
-    gemm = dict(m=3, n=9, k=17, batch=2, a_step=3, b_step=9, o_step=4, o_batch=12, pbuf_base=0)
+    gemm = dict(m=3, n=9, k=17, batch=2, a_step=4, b_step=9, o_step=4, o_batch=12, pbuf_base=0)
     sfu = dict(op=SfuOp.QUANT, rows=3, cols=20, x_step=3, dst=Buffer.V, d_base=100, d_row=2, d_unit=1)
     fine = encode(Opcode.LOAD, **load)
 
@@ -196,6 +196,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
         yield Bad(f"opcode_{opcode}", Cause.ILLEGAL_OPCODE, (fine, fine, raw), None, 2, 0)
     yield one("store_from_a", Cause.ILLEGAL_FIELD, Opcode.STORE, store, buffer=Buffer.A)
     yield one("store_unit_step", Cause.ILLEGAL_FIELD, Opcode.STORE, store, unit_step=2)
+    yield one("int8_odd", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, a_step=3)
     yield one("int8_kn", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, b_layout=1)
     yield one("fp16_kn_even_step", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, precision=1, b_layout=1, b_step=10)
     yield one("fp16_k", Cause.ILLEGAL_FIELD, Opcode.GEMM, gemm, precision=1, k=16385)
@@ -297,7 +298,7 @@ def _bad_sparse(config: Config, one: Callable[..., Bad], base: int, load: dict, 
     decision = encode(Opcode.SU, **su, signal=7)
     sfu = dict(op=SfuOp.QUANT, rows=5, cols=20, x_step=3, dst=Buffer.V, d_base=100, d_row=2, d_unit=1)
     for name, opcode, fields in (("sfu", Opcode.SFU, sfu), ("ru", Opcode.RU, ru), ("store", Opcode.STORE, store),
-                                 ("gemm", Opcode.GEMM, dict(m=3, n=9, k=17, batch=1, a_step=3, b_step=9, o_step=4))):
+                                 ("gemm", Opcode.GEMM, dict(m=3, n=9, k=17, batch=1, a_step=4, b_step=9, o_step=4))):
         yield Bad(f"count_{name}", Cause.COUNT_RANGE, (fine, decision, encode(opcode, **(fields | after)), end),
                   UNIT_OF[opcode], 2, 0)
     # The kept list names rows up to 5.

@@ -135,7 +135,7 @@ class Slot:
         groups = -(-k // 16)
         self.load(Buffer.V, self.v, m, k // 8, k // 8, 1)
         self.load(Buffer.P, 4 * self.p, -(-max(n, k) // 8), 4, 4, 1)
-        a_step = m | 1
+        a_step = 2 * (-(-m // 2) + self.r_(0, 1))
         self.compute(Opcode.SFU, op=self.rng.choice([SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU]), rows=m, cols=k,
                      x_base=self.v,
                      x_step=k // 8, dst=Buffer.A, d_base=self.a, d_row=1, d_unit=a_step, rbuf_base=self.r,
@@ -158,7 +158,8 @@ class Slot:
         m, n, k, batch = self.r_(1, 20), self.r_(1, 20), self.r_(1, 40), self.r_(1, 3)
         groups = -(-k // (8 if precision else 16))
         wide = -(-n // 8)
-        a_step, a_batch, b_batch = m + self.r_(0, 2), self.r_(0, 4), self.r_(0, 4)
+        even = 1 if precision else 2  # INT8 rows lie at even units
+        a_step, a_batch, b_batch = even * (-(-m // even) + self.r_(0, 2)), even * self.r_(0, 4 // even), self.r_(0, 4)
         # One load for all products, which may overlap: loads under way together must not write the same unit.
         self.load(Buffer.A, self.a, 1, (groups - 1) * a_step + m + (batch - 1) * a_batch, 0, 1)
         if layout == Layout.NK:
@@ -249,7 +250,7 @@ class Slot:
                      count_kept=self.kept, count_written=self.written)
         kept = dict(count=self.kept, rows=m)
         self.compute(Opcode.RU, **kept, units=units, y_base=x, y_step=units, d_base=out, d_step=units, map_base=self.m)
-        n, a_step = 8 * units - self.r_(0, 7), m | 1  # every unit of a row of y is written
+        n, a_step = 8 * units - self.r_(0, 7), 2 * -(-m // 2)  # every unit of a row of y is written
         self.load(Buffer.P, 4 * self.p, units, 4, 4, 1)
         b_step = self.panel(Buffer.B, self.b, n, -(-cols // 16))
         self.compute(Opcode.SFU, **kept, op=SfuOp.QUANT, cols=cols, x_base=out, x_step=units, dst=Buffer.A, d_base=self.a,

@@ -94,7 +94,7 @@ class TaskSlot(Slot):
         fp32 = self.r_(0, 1)
         width = -(-n // 8) * (1 + fp32)
         out = self.v + 200
-        a_step = m | 1
+        a_step = 2 * (-(-m // 2) + self.r_(0, 1))
         scale = 0
         if w.precision == Precision.INT8:
             scale = 1
@@ -121,6 +121,8 @@ def random_slices(rng: np.random.Generator, config: Config, shared: bool) -> Sli
         else:
             words = most if rng.random() < 0.3 else int(rng.integers(need, most + 1))
             front = int(rng.integers(whole - config.contexts * words + 1))
+        if buffer == SliceBuffer.A:  # those of abuf start at even units
+            front, words = front - front % 2, words - words % 2
         base.append(front)
         size.append(words)
     return Slices(tuple(base), tuple(size))
