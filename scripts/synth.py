@@ -37,6 +37,7 @@ from tb.common.runner import packages
 REPORT = ROOT / "build" / "reports" / "synth.json"
 RECORDED = ROOT / "bench" / "results" / "synth.json"
 LOGS = ROOT / "build" / "synth"
+UNROLL_LIMIT = 1_000_000  # iterations of a loop: the task queue compares every entry of its window with every core
 CPU_LIMIT_S = 600  # processor time of one block: a busy host does not fail a block, a block too large does
 FLOW = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
 SEQUENTIAL = "t:FD* t:LD* t:DSP* t:RAM* t:URAM* t:SRL* t:fvgm_*"
@@ -122,8 +123,8 @@ def synthesise(block: Block, parameters: dict[str, int], out: Path) -> None:
     boxes = " ".join(f"--blackboxed-module {module}" for module in sorted(boxed))
     sources = " ".join(str(p) for p in [*packages(), files[block.module]])
     design = ys.Design()
-    ys.run_pass(f"read_slang -I {ROOT / 'rtl/include'} {libraries} -Y .sv {overrides} {boxes} --top {block.module} "
-                f"{sources}", design)
+    ys.run_pass(f"read_slang --unroll-limit {UNROLL_LIMIT} -I {ROOT / 'rtl/include'} {libraries} -Y .sv {overrides} {boxes} "
+                f"--top {block.module} {sources}", design)
 
     def cells(selection: str) -> int:
         ys.run_pass(f"tee -q -o {out}.count select -count {selection}", design)

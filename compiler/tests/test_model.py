@@ -137,7 +137,7 @@ def test_one_pair_of_latte_1_compiles_for_v80() -> None:
     compiled = compile_blocks(RandomCheckpoint(replace(LATTE_1, layers=1)), V80, 120, pair(0), base=0x40_0000_0000)
     assert sum(o.macs for o in compiled.ops) == 609_432_109_056
     windows, seen = small.windows(compiled), set()
-    assert compiled.slices.fits(V80)
+    assert compiled.slices.check(V80) == Cause.NONE
     assert check_table(compiled.table.base, compiled.table_entries, windows.read) == Cause.NONE
     assert not stuck(entries(compiled), V80.cores)
     for info, entry in zip(compiled.assembled.tasks, entries(compiled)):

@@ -23,7 +23,7 @@ from compiler.slicing import ALL_AREAS, Areas, Demand, Ring, divide
 from compiler.tasks import Before, Order
 from compiler.tests import small
 from models import config as configs
-from models.isa import NUM_AREAS, NUM_EVENTS, TASK, TaskKind, decode_task
+from models.isa import NUM_AREAS, NUM_EVENTS, TASK, Cause, TaskKind, decode_task
 from models.taskq import TaskQueue
 
 SIM = configs.load("sim")
@@ -233,11 +233,11 @@ def test_priorities_follow_the_longest_chain(monkeypatch: pytest.MonkeyPatch) ->
 def test_slices_leave_room_for_half_of_the_areas() -> None:
     phases = [Demand(9072, 135, 112, 27), Demand(23760, 189, 432, 27)]
     slices, areas = divide(SIM, phases, [[3483, 1161]])
-    assert slices.fits(SIM) and slices.size[1] == 3484
+    assert slices.check(SIM) == Cause.NONE and slices.size[1] == 3484
     assert [2 * areas.needed(p.units, p.entries) <= NUM_AREAS for p in phases] == [True, True]
     tight = replace(SIM, bbuf=32768)
     slices, areas = divide(tight, phases, [[3483, 1161]])
-    assert slices.fits(tight) and slices.size[1] < 3484 and areas.needed(23760, 189) <= NUM_AREAS
+    assert slices.check(tight) == Cause.NONE and slices.size[1] < 3484 and areas.needed(23760, 189) <= NUM_AREAS
     with pytest.raises(CompileError, match="bbuf is too small"):
         divide(replace(SIM, bbuf=1000), phases, [[3483, 1161]])
     assert Areas(0, 5).needed(1, 0) == NUM_AREAS + 1
