@@ -37,13 +37,13 @@ K = 1024
 # cores, chain rows, contexts, abuf, bbuf, vbuf in units of 1024
 CANDIDATES = (
     (3, 16, 4, 256, 512, 512), (6, 16, 2, 128, 256, 256), (8, 16, 2, 64, 128, 256), (7, 12, 2, 64, 128, 256), (8, 12, 2, 64, 128, 256),
-    (9, 12, 2, 64, 128, 256), (10, 12, 2, 64, 128, 256), (10, 12, 2, 64, 64, 256), (10, 11, 2, 64, 128, 256), (10, 8, 2, 64, 128, 256),
-    (11, 12, 2, 64, 64, 256),
+    (9, 12, 2, 64, 128, 256), (10, 12, 2, 64, 128, 256), (10, 12, 2, 64, 64, 256), (10, 13, 2, 64, 128, 256), (10, 11, 2, 64, 128, 256),
+    (10, 8, 2, 64, 128, 256), (11, 12, 2, 64, 64, 256),
 )
 
 
 def resources(machine: Config) -> dict[str, int]:
-    """LUT sites, DSP58, URAM and BRAM36 of a machine, without the task queue."""
+    """LUT sites, DSP58, URAM and BRAM36 of a machine: its cores, and the task queue as it is for ten of them."""
     blocks = json.loads((RESULTS / "synth.json").read_text())["blocks"]
 
     def sites(name: str) -> int:
@@ -57,8 +57,8 @@ def resources(machine: Config) -> dict[str, int]:
 
     array = (8 * rows * sites("fvgm_dspe_chain") + 2 * rows * sites("fvgm_dspe_align.row") + 8 * sites("fvgm_dspe_align.column"))
     multiplexer = round((sites("fvgm_mpu_array.v80") - sites("fvgm_dspe_array.v80")) * rows / 31)
-    feed = along("fvgm_mpu_feed", 2, "fvgm_mpu_feed.v80", 12)
-    abuf = sites("fvgm_buffer.abuf64" if machine.abuf_port > 32 else "fvgm_buffer.abuf32")
+    feed = along("fvgm_mpu_feed", 2, "fvgm_mpu_feed.v80", 13)
+    abuf = sites("fvgm_abuf.8") if rows <= 8 else along("fvgm_abuf.v80", 13, "fvgm_abuf.16", 16)  # 32 banks, or 64
     others = sum(sites(n) for n in (
         "fvgm_mpu_drain", "fvgm_sfu", "fvgm_su", "fvgm_ru", "fvgm_mbuf", "fvgm_dma_load.v80", "fvgm_dma_store.v80", "fvgm_buffer.bbuf",
         "fvgm_buffer.vbuf", "fvgm_pbuf.v80", "fvgm_rbuf", "fvgm_scheduler.v80", "fvgm_csr"))
@@ -72,7 +72,8 @@ def resources(machine: Config) -> dict[str, int]:
         else:
             bram += 2 * banks * -(-units // banks // 512)
     core = {"lut": array + multiplexer + feed + abuf + others, "dsp58": dsp, "uram": uram, "bram": bram}
-    return {name: machine.cores * value for name, value in core.items()}
+    queue = {"lut": sites("fvgm_taskq.v80"), "dsp58": int(blocks["fvgm_taskq.v80"]["dsp58"])}
+    return {name: machine.cores * value + queue.get(name, 0) for name, value in core.items()}
 
 
 class _Zeros(RandomCheckpoint):

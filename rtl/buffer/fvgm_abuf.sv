@@ -9,7 +9,8 @@
 // Always accepted; rd_data_o two cycles later, until the next data. Slots, half as many as banks: an INT8
 // slot is a pair of neighbouring banks, an FP16 slot one of two banks that lie Slots apart.
 //
-// Write ports: fvgm_buffer_banks. Parameters: ChainRows: 2*ChainRows lines; Units a power of two.
+// Write ports: fvgm_buffer_banks; those in Narrow have unit 0 alone. Parameters: ChainRows: 2*ChainRows
+// lines; Units a power of two.
 // Errors: none; the scheduler has checked that INT8 addresses are even.
 module fvgm_abuf #(
   parameter int unsigned ChainRows  = 1,
@@ -17,6 +18,7 @@ module fvgm_abuf #(
   parameter int unsigned WriteUnits = 2,
   parameter int unsigned WritePorts = 2,
   parameter int unsigned AddrBits   = 20,
+  parameter bit [WritePorts-1:0] Narrow = 2'b01,
   localparam int unsigned Lines     = 2 * ChainRows
 ) (
   input  logic clk_i,
@@ -66,7 +68,8 @@ module fvgm_abuf #(
     .Banks(Banks),
     .WriteUnits(WriteUnits),
     .WritePorts(WritePorts),
-    .AddrBits(AddrBits)
+    .AddrBits(AddrBits),
+    .Narrow(Narrow)
   ) u_banks (
     .clk_i,
     .rst_ni,

@@ -11,7 +11,7 @@
 // where any stride takes a multiplexer of Banks inputs per unit.
 //
 // Parameters: Units and Banks are powers of two, Banks >= ReadUnits; AddrBits is the width of the
-// addresses at the ports (bits above Units are ignored).
+// addresses at the ports (bits above Units are ignored); Narrow: write ports with unit 0 alone.
 // Latency: read 2 cycles, write 0 (accepted is written).
 // Throughput: ReadUnits per read port, WriteUnits per write port and cycle, less the bank
 // conflicts.
@@ -23,7 +23,8 @@ module fvgm_buffer #(
   parameter int unsigned WriteUnits = 2,
   parameter int unsigned WritePorts = 1,
   parameter int unsigned AddrBits   = 20,
-  parameter bit          Strided    = 1'b1
+  parameter bit          Strided    = 1'b1,
+  parameter bit [WritePorts-1:0] Narrow = '0
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -86,7 +87,8 @@ module fvgm_buffer #(
     .Banks(Banks),
     .WriteUnits(WriteUnits),
     .WritePorts(WritePorts),
-    .AddrBits(AddrBits)
+    .AddrBits(AddrBits),
+    .Narrow(Narrow)
   ) u_banks (
     .clk_i,
     .rst_ni,

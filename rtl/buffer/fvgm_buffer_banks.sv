@@ -10,7 +10,7 @@
 // is ready in the cycle in which the last one is.
 //
 // Parameters: Units and Banks are powers of two; AddrBits is the width of the addresses at the ports
-// (bits above Units are ignored).
+// (bits above Units are ignored). Of the write ports in Narrow only unit 0 exists, their others are ignored.
 // Latency: read 1 cycle, write 0 (accepted is written). Throughput: WriteUnits per write port and cycle,
 // less the bank conflicts.
 module fvgm_buffer_banks #(
@@ -19,6 +19,7 @@ module fvgm_buffer_banks #(
   parameter int unsigned WriteUnits = 2,
   parameter int unsigned WritePorts = 1,
   parameter int unsigned AddrBits   = 20,
+  parameter bit [WritePorts-1:0] Narrow = '0,
   localparam int unsigned UnitBits  = $clog2(Units),
   localparam int unsigned BankBits  = $clog2(Banks),
   localparam int unsigned RowBits   = UnitBits - BankBits
@@ -66,10 +67,11 @@ module fvgm_buffer_banks #(
   for (genvar p = 0; p < WritePorts; p++) begin : gen_wr_port
     for (genvar u = 0; u < WriteUnits; u++) begin : gen_wr_unit
       localparam int unsigned W = p * WriteUnits + u;
-      assign want[W] = wr_valid_i[p] && wr_mask_i[p][u] && !written_q[W];
-      assign wr_bank[W] = wr_addr_i[p][u][BankBits-1:0];
-      assign wr_row[W] = wr_addr_i[p][u][UnitBits-1:BankBits];
-      assign wr_data[W] = wr_data_i[p][u];
+      localparam bit Exists = u == 0 || !Narrow[p];
+      assign want[W] = Exists && wr_valid_i[p] && wr_mask_i[p][u] && !written_q[W];
+      assign wr_bank[W] = Exists ? wr_addr_i[p][u][BankBits-1:0] : '0;
+      assign wr_row[W] = Exists ? wr_addr_i[p][u][UnitBits-1:BankBits] : '0;
+      assign wr_data[W] = Exists ? wr_data_i[p][u] : '0;
     end
     assign wr_ready_o[p] = want[p*WriteUnits+:WriteUnits] == grant[p*WriteUnits+:WriteUnits];
   end

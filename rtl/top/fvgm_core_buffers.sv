@@ -128,7 +128,8 @@ module fvgm_core_buffers #(
       .Units(ABufUnits),
       .WriteUnits(2),
       .WritePorts(2),
-      .AddrBits(UnitAddr)
+      .AddrBits(UnitAddr),
+      .Narrow(2'b01)
   ) u_abuf (
       .clk_i,
       .rst_ni,
@@ -205,7 +206,8 @@ module fvgm_core_buffers #(
       .WriteUnits(WriteV),
       .WritePorts(5),
       .AddrBits(UnitAddr),
-      .Strided(1'b0)
+      .Strided(1'b0),
+      .Narrow(5'b10010)
   ) u_vbuf (
       .clk_i,
       .rst_ni,

@@ -24,12 +24,13 @@ from models import buffer
 from tb.common.coverage import Coverage
 
 READ_LATENCY = 2
+_WRITE_CYCLES = {0: ("1", "2", "more"), 1: ("1", "2"), 4: ("1", "more")}  # that a write takes, by kind; rbuf and mbuf always one
 
 
 @dataclass(frozen=True)
 class Shape:
     """Parameters of the device under test; kind 0: buffer (strided 0: reads of consecutive units), 1: pbuf, 2: rbuf, 3: mbuf,
-    4: abuf (read units are lines, `stride` of a request is 2 * upper + int8)."""
+    4: abuf (write port 0 has one unit, read units are lines, `stride` of a request is 2 * upper + int8)."""
 
     kind: int
     units: int
@@ -291,6 +292,8 @@ class BufferScoreboard(uvm_subscriber):
             return
         s, valid = self.shape, cycle["wr_valid"]
         want = cycle["mask"] & valid[:, None] & ~self.written
+        if s.kind == 4:
+            want[0, 1:] = False  # the port has unit 0 alone, whatever its mask says
         grant = buffer.serve_writes(want, cycle["wr_addr"], s.banks)
         ready = (want == grant).all(axis=1)
         if (valid & (ready != cycle["wr_ready"])).any():
@@ -311,9 +314,9 @@ class BufferScoreboard(uvm_subscriber):
         for port in np.flatnonzero(valid & ready):
             mask = cycle["mask"][port]
             self.coverage.sample("cp_mask", "all" if mask.all() else "some" if mask.any() else "none")
-            if s.kind in (0, 1, 4):
+            if s.kind in _WRITE_CYCLES:
                 cycles = int(self.waited[port])
-                self.coverage.sample("cp_write_cycles", str(cycles) if cycles < 3 else "more")
+                self.coverage.sample("cp_write_cycles", str(cycles) if str(cycles) in _WRITE_CYCLES[s.kind] else "more")
         if s.write_ports > 1 and valid.sum() > 1:
             self.coverage.sample("cp_ports_conflict", bool((want & ~grant)[1:].any()))
         self.coverage.sample("cp_partial", bool(((want & grant).any(axis=1) & (want & ~grant).any(axis=1)).any()))
@@ -338,8 +341,8 @@ def _coverage(s: Shape, run: str) -> Coverage:
         points.point("cp_stride", ("one", "more") if s.strided else ("one",), 10)
     if s.kind == 0 and s.read_ports > 1:
         points.point("cp_read_conflict", (False, True), 10)
-    if s.kind in (0, 1, 4):
-        points.point("cp_write_cycles", ("1", "2", "more") if s.kind in (0, 4) else ("1", "2"), 10)
+    if s.kind in _WRITE_CYCLES:
+        points.point("cp_write_cycles", _WRITE_CYCLES[s.kind], 10)
     if s.kind == 4:
         points.point("cp_line", ("FP16", "INT8 lower", "INT8 upper"), 10)
         points.point("cp_first", [f"FP16 {b}" for b in range(s.banks)] + [f"INT8 {b}" for b in range(0, s.banks, 2)], 3)

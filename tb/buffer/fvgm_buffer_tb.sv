@@ -1,6 +1,6 @@
 // Test top of rtl/buffer: the buffer, pbuf, rbuf, mbuf or abuf (Kind 0 to 4) behind ports of one shape.
 //
-// With abuf ReadUnits are its lines, and the lowest bits of rd_stride_i are {upper, int8}.
+// With abuf ReadUnits are its lines, write port 0 has unit 0 alone, and the lowest bits of rd_stride_i are {upper, int8}.
 // A unit is 128 bits; with rbuf and mbuf it is a word in the lowest 32. With pbuf, ReadUnits is 4 and a read
 // address counts quarters and is a multiple of 4. Strides are the buffer's alone.
 module fvgm_buffer_tb #(
@@ -59,7 +59,7 @@ module fvgm_buffer_tb #(
   end else if (Kind == 4) begin : gen_abuf
     assign rd_ready_o = '1;
     fvgm_abuf #(
-      .ChainRows(ReadUnits / 2), .Units(Units), .WriteUnits(WriteUnits), .WritePorts(WritePorts)
+      .ChainRows(ReadUnits / 2), .Units(Units), .WriteUnits(WriteUnits), .WritePorts(WritePorts), .Narrow(1)
     ) u_dut (
       .clk_i, .rst_ni, .rd_valid_i, .rd_int8_i(rd_stride_i[0]), .rd_upper_i(rd_stride_i[1]), .rd_addr_i,
       .rd_data_o, .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
