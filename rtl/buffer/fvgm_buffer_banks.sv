@@ -41,6 +41,9 @@ module fvgm_buffer_banks #(
   localparam int unsigned Rows = Units / Banks;
   localparam int unsigned Writers = WritePorts * WriteUnits;
   localparam int unsigned WriterBits = (Writers > 1) ? $clog2(Writers) : 1;
+  localparam int unsigned LowBits = (BankBits + 1) / 2;
+  localparam int unsigned Lows = 2 ** LowBits;
+  localparam int unsigned Highs = Banks / Lows;
   localparam string RamStyle = (Rows >= 4096) ? "ultra" : "auto";
 
   if (Units != 2 ** UnitBits) begin : gen_illegal_units
@@ -63,6 +66,8 @@ module fvgm_buffer_banks #(
   logic [Writers-1:0][127:0] wr_data;
   logic [Banks-1:0] bank_we;
   logic [Banks-1:0][WriterBits-1:0] bank_writer;
+  logic [Writers-1:0][Highs-1:0] high;
+  logic [Writers-1:0][Lows-1:0] low;
 
   for (genvar p = 0; p < WritePorts; p++) begin : gen_wr_port
     for (genvar u = 0; u < WriteUnits; u++) begin : gen_wr_unit
@@ -85,13 +90,22 @@ module fvgm_buffer_banks #(
     end
   end
 
-  // A bank finds its lowest requester without the grants, which come later.
+  // A bank finds its lowest requester without the grants, which come later. Its number is compared in
+  // two halves, each once for all banks that share it.
+  always_comb begin
+    for (int unsigned w = 0; w < Writers; w++) begin
+      for (int unsigned n = 0; n < Highs; n++)
+        high[w][n] = want[w] && (Banks >> LowBits == 1 || wr_bank[w] >> LowBits == BankBits'(n));
+      for (int unsigned n = 0; n < Lows; n++) low[w][n] = LowBits'(wr_bank[w]) == LowBits'(n);
+    end
+  end
+
   always_comb begin
     bank_we = '0;
     bank_writer = '0;
     for (int unsigned b = 0; b < Banks; b++) begin
       for (int w = int'(Writers) - 1; w >= 0; w--) begin
-        if (want[w] && wr_bank[w] == BankBits'(b)) begin
+        if (high[w][b>>LowBits] && low[w][b%Lows]) begin
           bank_we[b] = 1'b1;
           bank_writer[b] = WriterBits'(w);
         end

@@ -54,6 +54,20 @@ def legal_transfer(rng: np.random.Generator, config: Config, opcode: Opcode, **f
     return encode(opcode, **(fields | forced))
 
 
+def legal_gemm(rng: np.random.Generator, config: Config, **forced: int) -> np.ndarray:
+    """A GEMM that passes every check; `forced` fields and header."""
+    def r(low: int, high: int) -> int:
+        return int(rng.integers(low, high + 1))
+    precision = forced.get("precision", r(0, 1))
+    layout = r(0, 1) if precision else 0
+    even = 1 if precision else 2  # INT8 rows lie at even units
+    fields = dict(precision=precision, b_layout=layout, out_fp32=r(0, 1), row_scale=r(0, 1), col_affine=r(0, 1), m=r(1, 30),
+                  n=r(1, 60), k=r(1, 60), batch=r(1, 4), a_base=even * r(0, 450), a_step=even * r(0, 20), a_batch=even * r(0, 30),
+                  b_base=r(0, 400), b_step=r(0, 10) | layout, b_batch=r(0, 60), o_base=r(0, 400), o_step=r(0, 16),
+                  o_batch=r(0, 100), rbuf_base=r(0, 100), pbuf_base=r(0, 50))
+    return encode(Opcode.GEMM, **(fields | forced))
+
+
 def legal_su(rng: np.random.Generator, config: Config, **forced: int) -> np.ndarray:
     """An SU that passes every check; `forced` fields (flags with all that they need) and header."""
     def r(low: int, high: int) -> int:
@@ -92,6 +106,8 @@ def legal_ru(rng: np.random.Generator, config: Config, **forced: int) -> np.ndar
 def _legal(rng: np.random.Generator, config: Config, opcode: Opcode, **forced: int) -> np.ndarray:
     if opcode in (Opcode.LOAD, Opcode.STORE):
         return legal_transfer(rng, config, opcode, **forced)
+    if opcode == Opcode.GEMM:
+        return legal_gemm(rng, config, **forced)
     return (legal_su if opcode == Opcode.SU else legal_ru)(rng, config, **forced)
 
 
@@ -122,7 +138,7 @@ def _up(value: int, divisor: int) -> int:
 
 _STEP = {"step": 1, "meta": 1, "mask": 0}
 FLAGS = {
-    **{f"GEMM INT8, {name} odd": Flag("illegal_field", Opcode.GEMM, {"precision": 0, "b_layout": 0, name: 2}, {name: 3})
+    **{f"GEMM INT8, {name} odd": Flag("illegal_field", Opcode.GEMM, {"precision": 0}, {name: 3})
        for name in ("a_base", "a_step", "a_batch")},
     "SU rows": Flag("illegal_field", Opcode.SU, {"rows": 1}, {"rows": 1025}),
     "SU count": Flag("illegal_field", Opcode.SU, {}, {"count": 7}),

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.config import Config
 from models.isa import HEADER_BITS, NUM_COUNTS, PAYLOAD, Cause, Opcode, SfuOp, decode, encode
-from tb.scheduler.corners import ORIGIN, WINDOWS, change, corner, legal_ru, legal_su, legal_transfer
+from tb.scheduler.corners import ORIGIN, WINDOWS, change, corner, legal_gemm, legal_ru, legal_su, legal_transfer
 
 MEMORY_BYTES = 1 << 16
 SEMAPHORES = 10  # few, so that they are shared
@@ -73,16 +73,7 @@ def legal_instruction(rng: np.random.Generator, config: Config, opcode: Opcode |
     if opcode in (Opcode.SU, Opcode.RU):
         return (legal_su if opcode == Opcode.SU else legal_ru)(rng, config, **header)
     if opcode == Opcode.GEMM:
-        precision = r(0, 1)
-        layout = r(0, 1) if precision else 0
-        even = 1 if precision else 2  # INT8 rows lie at even units
-        return encode(opcode, precision=precision, b_layout=layout, out_fp32=r(0, 1),
-                      row_scale=r(0, 1),
-                      col_affine=r(0, 1), m=r(1, 30), n=r(1, 60), k=r(1, 60), batch=r(1, 4), a_base=even * r(0, 450),
-                      a_step=even * r(0, 20),
-                      a_batch=even * r(0, 30), b_base=r(0, 400), b_step=r(0, 10) | layout, b_batch=r(0, 60), o_base=r(0, 400),
-                      o_step=r(0, 16),
-                      o_batch=r(0, 100), rbuf_base=r(0, 100), pbuf_base=r(0, 50), **header)
+        return legal_gemm(rng, config, **header)
     op = SfuOp(r(1, 5))
     return encode(opcode, op=op, x_fp32=r(0, 1) if op == SfuOp.SOFTMAX else 0,
                   out_fp16=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0,
