@@ -4,7 +4,7 @@
 
 A draw is a layer of a small Latte model on `tiny`: its sizes, where its sparse rows come from and how many there are, cores and
 contexts, the latency of the memory. The real programs are those of `make sim` and `make sim SPARSE=1` on `sim`, whose RTL cycles
-bench/results has. The model gets the rows and passes that models/core.py finds; the error is of the cycles from the start of the
+bench/results has. The model gets what models/core.py finds out about rows, lists and passes; the error is of the cycles from the start of the
 table to its end. Result: bench/results/cycles.json. host/tests/test_cycles.py holds the model to 2 %.
 """
 
@@ -103,7 +103,7 @@ class Case:
     table: list[dict[str, int]]
     programs: list[list[dict[str, int]]]
     rows: dict[int, list[int]]
-    passes: dict[int, list[int]]
+    seen: dict[int, list[int | tuple[int, ...]]]
 
 
 def programs_of(compiled: Compiled, memory: np.ndarray) -> tuple[list[dict[str, int]], list[list[dict[str, int]]]]:
@@ -122,9 +122,9 @@ def case_of(compiled: Compiled, memory: np.ndarray) -> tuple[Case, core.TasksRes
     """Run a table on models/core.py."""
     result = core.run_tasks(compiled.config, memory, compiled.table.base, compiled.table_entries,
                             Windows(compiled.read_window, compiled.write_window), compiled.slices, origin=compiled.hbm.base,
-                            cores=compiled.cores, count_passes=True)
+                            cores=compiled.cores, watch=True)
     table, programs = programs_of(compiled, memory)
-    return Case(compiled, memory, table, programs, result.rows, result.passes), result
+    return Case(compiled, memory, table, programs, result.rows, result.seen), result
 
 
 def prepare(d: Draw) -> Case:
@@ -165,7 +165,7 @@ def run_rtl(case: Case, d: Draw) -> TasksResult:
 def predict(case: Case, contexts: int | None = None, latency: int = Knobs().latency, timing: cycles.Timing | None = None) -> int:
     """Cycles of a program by the model."""
     config, timing = case.compiled.config, timing or cycles.Timing(latency=latency)
-    works = [cycles.work(program, case.rows[e], case.passes[e], config, timing, case.table[e]["base"])
+    works = [cycles.work(program, case.rows[e], case.seen[e], config, timing, case.table[e]["base"])
              for e, program in enumerate(case.programs)]
     return cycles.simulate(config, case.table, works, cores=case.compiled.cores, contexts=contexts, timing=timing, record=False).cycles
 

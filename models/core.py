@@ -179,8 +179,9 @@ class TasksResult:
     `cause`, `entry`, `index`: NONE when END was reached, else why, the entry of the table and, where its program is to
     blame, the instruction in it. `order`: (entry, core, context) in the order of their starts. `rows[entry]`: the rows that
     each instruction of the entry's program had (GEMM: m), 0 for a skipped one, -1 where no count bounds it. `decisions`:
-    (tag, rows, kept rows) of the similarity engines. `passes[entry]`: what the time of an instruction depends on beside its
-    rows, where `run_tasks` was asked for it: passes of an FP16 GEMM, extrapolated rows of a RECOVER, -1 of all others.
+    (tag, rows, kept rows) of the similarity engines. `seen[entry]`: what the time of an instruction depends on beside its rows,
+    where `run_tasks` was asked to `watch`: passes of the tiles of an FP16 GEMM, rows of HBM that a list names, entries of mbuf that RU
+    follows, of SU 1 where the last row is not in its write list, else 0; -1 of all others.
     """
 
     memory: np.ndarray
@@ -190,7 +191,7 @@ class TasksResult:
     order: list[tuple[int, int, int]]
     rows: dict[int, list[int]]
     decisions: list[tuple[int, int, int]]
-    passes: dict[int, list[int]] = field(default_factory=dict)
+    seen: dict[int, list[int | tuple[int, ...]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -209,20 +210,20 @@ Choice = tuple[str, int, int, int]  # "step": core, context, unit; "start": entr
 
 def run_tasks(config: Config, memory: np.ndarray, base: int, count: int, windows: Windows, slices: Slices, *, origin: int = 0,
               cores: int | None = None, choose: Callable[[list[Choice]], Choice] = lambda choices: choices[0],
-              progress: Callable[[int], None] | None = None, count_passes: bool = False) -> TasksResult:
+              progress: Callable[[int], None] | None = None, watch: bool = False) -> TasksResult:
     """Execute the table of at most `count` entries at HBM address `base` on a copy of `memory`, with `cores` cores.
 
     By default one task after another, each at once. After an error nothing more is executed. `progress` is called with
-    the entry of every task that is over; with `count_passes` the result has `passes`.
+    the entry of every task that is over; with `watch` the result has `seen`.
     """
     cores, memory = config.cores if cores is None else cores, memory.copy()
     states = [State(config, memory, origin, slices) for _ in range(cores)]
     order: list[tuple[int, int, int]] = []
     rows: dict[int, list[int]] = {}
-    passes: dict[int, list[int]] = {}
+    seen: dict[int, list[int | tuple[int, ...]]] = {}
 
     def result(cause: Cause, entry: int = -1, index: int = -1) -> TasksResult:
-        return TasksResult(memory, cause, entry, index, order, rows, [d for s in states for d in s.decisions], passes)
+        return TasksResult(memory, cause, entry, index, order, rows, [d for s in states for d in s.decisions], seen)
 
     def program_of(entry: int) -> tuple[list[Fields], Cause, int]:
         fields = table[entry]
@@ -263,12 +264,12 @@ def run_tasks(config: Config, memory: np.ndarray, base: int, count: int, windows
             queue.start(first, second)
             order.append((first, second, context))
             rows[first] = [-1] * len(program)
-            if count_passes:
-                passes[first] = [-1] * len(program)
+            if watch:
+                seen[first] = [-1] * len(program)
             task = running[second, context]
         else:
             task = running[first, second]
-            cause = _step(task, states[first], Unit(unit), rows[task.entry], passes.get(task.entry))
+            cause = _step(task, states[first], Unit(unit), rows[task.entry], seen.get(task.entry))
             if cause[0] != Cause.NONE:
                 return result(cause[0], task.entry, cause[1])
         if not task.left:
@@ -279,24 +280,29 @@ def run_tasks(config: Config, memory: np.ndarray, base: int, count: int, windows
     return result(Cause.NONE)
 
 
-def _passes(f: Fields, state: State) -> int:
-    """Passes of an FP16 GEMM, extrapolated rows of a RECOVER, -1 of all others; `f` as the unit gets it."""
+def _seen(f: Fields, state: State) -> int | tuple[int, ...]:
+    """What TasksResult.seen has of an instruction, which is about to be executed; `f` as the unit gets it."""
     if f["opcode"] == Opcode.GEMM and f["precision"] == Precision.FP16:
-        return mpu.passes(f, state.abuf, state.bbuf, state.config)
+        return tuple(mpu.passes(f, state.abuf, state.bbuf, state.config).tolist())
     if f["opcode"] == Opcode.RU:
-        return ru.extrapolated_rows(f, state.mbuf)
+        return tuple(state.mbuf[(f["map_base"] + np.arange(f["rows"])) % len(state.mbuf)].tolist())
+    if f["opcode"] == Opcode.SU:
+        return int(su.decision(f, state.vbuf).step[-1])
+    if f["opcode"] in (Opcode.LOAD, Opcode.STORE) and f["list"]:
+        return tuple(dma.hbm_rows(f, state.mbuf).tolist())
     return -1
 
 
-def _step(task: Running, state: State, unit: Unit, rows: list[int], passes: list[int] | None) -> tuple[Cause, int]:
+def _step(task: Running, state: State, unit: Unit, rows: list[int],
+          seen: list[int | tuple[int, ...]] | None) -> tuple[Cause, int]:
     """The next instruction of a unit in a task; (cause, its index)."""
     index = task.queues.start(unit)
     f = task.queues.program[index]
     bound = resolve(f, state.counts[task.context])
     if f["count"] and not isinstance(bound, Cause):
         rows[index] = 0 if bound is None else bound["m" if f["opcode"] == Opcode.GEMM else "rows"]
-    if passes is not None and bound is not None and not isinstance(bound, Cause):
-        passes[index] = _passes(relocate(bound, task.context, state.slices), state)
+    if seen is not None and bound is not None and not isinstance(bound, Cause):
+        seen[index] = _seen(relocate(bound, task.context, state.slices), state)
     cause = state.execute(f, task.context)
     task.queues.complete(index)
     task.left -= 1

@@ -147,11 +147,9 @@ def ideal_cycles(fields: Mapping[str, int], config: Config) -> int:
     return fields["batch"] * -(-fields["n"] // config.tile_cols) * column
 
 
-def passes(fields: Mapping[str, int], abuf: np.ndarray, bbuf: np.ndarray, config: Config) -> int:
-    """Passes of all steps of a command on these operands (models/dspe.py): at least `steps`, more where exponents lie far apart."""
-    if fields["precision"] == Precision.INT8:
-        return steps(fields, config)
-
+def passes(fields: Mapping[str, int], abuf: np.ndarray, bbuf: np.ndarray, config: Config) -> np.ndarray:
+    """int64[tiles]: passes of the steps of every tile of an FP16 command on these operands (models/dspe.py), in the order of the tiles:
+    at least one a step, more where exponents lie far apart."""
     def kinds(lines: np.ndarray, tile: int, *window: int) -> np.ndarray:
         """Number of classes [batch, tiles, steps] of lines [batch, n, k], tile by tile."""
         batch, n, k = lines.shape
@@ -162,4 +160,4 @@ def passes(fields: Mapping[str, int], abuf: np.ndarray, bbuf: np.ndarray, config
 
     rows = kinds(operand_a(fields, abuf), config.fp16_rows, dspe.ROW_WINDOW)
     cols = kinds(np.ascontiguousarray(np.swapaxes(operand_b(fields, bbuf), 1, 2)), config.tile_cols, dspe.COL_WINDOW, dspe.COL_SLACK)
-    return int((rows.sum(1) * cols.sum(1)).sum())
+    return np.einsum("bmk,bnk->bmn", rows, cols).reshape(-1)

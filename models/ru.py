@@ -73,13 +73,6 @@ def results(fields: Mapping[str, int], vbuf: np.ndarray, mbuf: np.ndarray) -> tu
     return _rows(fields, "d", rows, len(vbuf)).reshape(-1), data.reshape(-1, UNIT_BYTES)
 
 
-def extrapolated_rows(fields: Mapping[str, int], mbuf: np.ndarray) -> int:
-    """Rows of a RECOVER that its map has extrapolated, -1 of any other command: `step_rows` of `ideal_cycles`."""
-    if fields["op"] != RuOp.RECOVER or not fields["extrapolate"]:
-        return -1
-    return int(unpack(mbuf[(fields["map_base"] + np.arange(fields["rows"])) % len(mbuf)]).step.sum())
-
-
 def ideal_cycles(fields: Mapping[str, int], step_rows: int | None = None) -> int:
     """Reads of pairs of units, one a cycle: a row takes a read per pair, an extrapolated one (`step_rows` of them) two.
 

@@ -1,36 +1,20 @@
-"""When a core's instructions start: fetch, check, queues and the choice among contexts of rtl/scheduler, in front of the units of
-models/unit_cycles.py."""
+"""When a core's instructions start and retire: queues, waits and the choice among contexts of rtl/scheduler, behind models/fetch_cycles.py
+and in front of the units of models/unit_cycles.py."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from models import unit_cycles
 from models.config import Config
+from models.fetch_cycles import UNITS, Context, Fetch, Work
+from models.heads_cycles import Head, Heads
 from models.isa import Unit
-from models.timing import Events, Timing
+from models.timing import NEVER, Events, Timing
 
-UNITS = len(Unit)
-FETCH_DEPTH, FETCH_BURST = 8, 4  # instructions: queue of a context, longest burst (fvgm_scheduler_fetch)
-PAGE_INSTRUCTIONS = 64
 IN_FLIGHT = 7  # instructions of a unit that are under way (fvgm_scheduler_unit)
-
-
-@dataclass
-class Work:
-    """A program as the cycle model needs it. Per instruction, END the last: unit (END: -1), what its unit's time depends on,
-    cycles of its check, waits as (unit whose completions count, number), whether a count bounds it, tag. `page`: place of the
-    first in its 4 KiB."""
-
-    unit: list[int]
-    item: list[unit_cycles.Item | None]
-    check: list[int]
-    waits: list[tuple[tuple[int, int], ...]]
-    counted: list[bool]
-    tag: list[int]
-    page: int = 0
 
 
 @dataclass
@@ -46,202 +30,73 @@ class Span:
     tag: int
 
 
-class _Context:
-    """A task under way in a context."""
-
-    def __init__(self, work: Work, entry: int, priority: int, slot: int, now: int) -> None:
-        self.work, self.entry, self.slot, self.began = work, entry, slot, now
-        self.rank = (-priority, now)
-        self.asked = 0  # instructions asked for
-        self.arrived: deque[int] = deque()  # when those that are not yet checked come
-        self.front = 0  # next for the check
-        self.queue: list[deque[int]] = [deque() for _ in range(UNITS)]
-        self.tested = [0] * UNITS  # first test of a head's waits
-        self.ready = [-1] * UNITS  # when the head is ready, -1: not known
-        self.done: list[list[int]] = [[] for _ in range(UNITS)]  # cycles of completions
-        self.left = len(work.unit) - 1
-        self.last = 0  # completion or END
-
-
 class _Unit:
     """The front of a unit: command register, instructions under way."""
 
-    def __init__(self, pipe: object) -> None:
-        self.pipe = pipe
-        self.picked = -1  # when a head may enter the command register
-        self.free = 0  # the unit takes a command
-        self.flight: deque[int] = deque([-1] * IN_FLIGHT, IN_FLIGHT)  # when the last ones retire
-        self.done = -1
+    def __init__(self, timing: Timing) -> None:
+        self.heads = Heads(timing)
+        self.retiring: deque[tuple[int, Context, list[int]]] = deque()  # done, context, its `flight`
+        self.full = False  # no head is picked before an instruction retires
+        self.register: tuple[Context, int] | None = None  # command register: context, instruction
+        self.picked = self.enters = self.entered = -1  # when a head was chosen; when it will enter the unit; when the last one did
+        self.due = -1  # when the oldest under way will complete
+        self.flight: deque[list[int]] = deque([[-2]] * IN_FLIGHT, IN_FLIGHT)  # when the last ones retire
+        self.under_way: deque[tuple[Context, tuple | None, list[int], Span | None]] = deque()
         self.wake = -1  # pending choice among the heads
-        self.turn = (0, 0)  # a cycle, the context whose head was looked at before it
 
 
 class Core:
     """Contexts, fetch, check and units of one core; `over(cycle, core, context)` is called when a task is. Instructions go to
-    `spans` unless it is None."""
+    `spans` unless it is None; `used` are the units that any program uses."""
 
-    def __init__(self, number: int, config: Config, timing: Timing, events: Events, over: Callable[[int, _Context], None],
-                 spans: list[Span] | None) -> None:
+    def __init__(self, number: int, config: Config, timing: Timing, events: Events, over: Callable[[int, Context], None],
+                 spans: list[Span] | None, used: Collection[int] = tuple(Unit)) -> None:
         self.number, self.depth, self.timing, self.events, self.over, self.spans = number, config.queue_depth, timing, events, over, spans
         contexts = config.contexts
-        self.contexts: list[_Context | None] = [None] * contexts
-        self.units = [_Unit(pipe) for pipe in unit_cycles.pipes(config, timing.latency)]
-        self.beat = -1  # last beat of the fetch
-        self.asker, self.free = 0, 0  # the context that asked last; when another may
-        self.turn = (0, contexts > 1)  # a cycle, the context that the fetch offers in it
-        self.checking = -1  # the check is taken until then
-        self.wake = -1
+        self.contexts: list[Context | None] = [None] * contexts
+        self.freed = [-2] * contexts  # since when each is free
+        self.units = [_Unit(timing) for _ in range(UNITS)]
+        self.pipes = unit_cycles.Pipes(config, timing.latency, used)
+        self.fetch = Fetch(self.contexts, self.depth, timing, events, self._push)
+        self.retired = -1  # cycle of the last retirement
         self.array = 0
 
     def begin(self, now: int, work: Work, entry: int, priority: int) -> None:
-        """A task takes the lowest free context."""
-        slot = self.contexts.index(None)
-        self.contexts[slot] = _Context(work, entry, priority, slot, now)
-        self.events.at(now, self._fetch, self.contexts[slot])
+        """A task takes the lowest context that was free in the cycle before."""
+        slot = next(slot for slot, c in enumerate(self.contexts) if c is None and self.freed[slot] < now - 1)
+        self.contexts[slot] = Context(work, entry, priority, slot, now)
+        self.events.at(now + 1, self.fetch.look)
 
-    def _over(self, now: int, context: _Context) -> None:
-        self.contexts[context.slot] = None
+    def _over(self, now: int, context: Context) -> None:
+        self.contexts[context.slot], self.freed[context.slot] = None, now
         self.over(now, self.number, context)
 
-    # ----------------------------------------------------------------------------------------------------- fetch and check
-
-    def _fetch(self, now: int, context: _Context) -> None:
-        """A context may have room for instructions from `now` on."""
-        self.events.at(now, self._ask)
-        self._offer(now)
-
-    def _ask(self, now: int) -> None:
-        """The contexts in turn ask for what their queues have room for, one every second cycle."""
-        wishes = [c for c in self.contexts if c is not None and c.began <= now and c.asked < len(c.work.unit)
-                  and c.asked + FETCH_BURST - c.front <= FETCH_DEPTH]
-        if not wishes:
-            return
-        if now < self.free:
-            self.events.at(self.free, self._ask)
-            return
-        context = min(wishes, key=lambda c: (c.slot - self.asker - 1) % len(self.contexts))
-        place = (context.work.page + context.asked) % PAGE_INSTRUCTIONS
-        size = min(FETCH_BURST, len(context.work.unit) - context.asked, PAGE_INSTRUCTIONS - place)
-        self.beat = max(self.beat, now + self.timing.fetch + self.timing.latency - 1)
-        for _ in range(size):
-            self.beat += 2
-            context.arrived.append(self.beat - 1 + self.timing.offer - 1)
-        context.asked += size
-        self.asker, self.free = context.slot, now + 2
-        self.events.at(self.free, self._ask)
-        self._offer(now)
-
-    def _offer(self, now: int) -> None:
-        """Schedule the next instruction for the check: the contexts in turn offer theirs, if its queue has room."""
-        start = max(now, self.checking)
-        best = None
-        count = len(self.contexts)
-        since, turn = self.turn
-        for context in self.contexts:
-            if context is None or not context.arrived:
-                continue
-            unit = context.work.unit[context.front]
-            if unit >= 0 and len(context.queue[unit]) >= self.depth:
-                continue
-            time = max(start, context.arrived[0])
-            time += (context.slot - turn - (time - since)) % count
-            if best is None or time < best:
-                best = time
-        if best is not None and (self.wake < now or best < self.wake):
-            self.wake = best
-            self.events.at(best, self._take)
-
-    def _take(self, now: int) -> None:
-        """The fetch shows an instruction to the check."""
-        if now != self.wake or now < self.checking:
-            return
-        self.wake = -1
-        since, turn = self.turn
-        slot = (turn + now - since) % len(self.contexts)
-        context = self.contexts[slot]
-        unit = context.work.unit[context.front] if context is not None and context.arrived else -1
-        if context is None or not context.arrived or context.arrived[0] > now or (
-                unit >= 0 and len(context.queue[unit]) >= self.depth):
-            self._offer(now + 1)
-            return
-        context.arrived.popleft()
-        pushed = now + 1 + context.work.check[context.front]
-        context.front += 1
-        self.checking = pushed + 1
-        self.turn = (pushed + 1, (slot + 1) % len(self.contexts))
-        self.events.at(pushed, self._push, context, context.front - 1)
-        self._fetch(now + 1, context)
-
-    def _push(self, now: int, context: _Context, index: int) -> None:
+    def _push(self, now: int, context: Context, index: int) -> None:
         unit = context.work.unit[index]
         if unit < 0:
-            context.last = max(context.last, now)
+            context.last = max(context.last, now - 1)
             context.front += 1  # END was taken
             if not context.left:
                 self.events.at(context.last + self.timing.over, self._over, context)
         else:
-            self._rotate(now, unit)
             context.queue[unit].append(index)
             if len(context.queue[unit]) == 1:
-                self._head(now + self.timing.push, context, unit)
-        self._offer(now + 1)
+                self._head(now, context, unit)
+        self.fetch.offer(now + 1)
 
     # ---------------------------------------------------------------------------------------------------------------- units
 
-    def _head(self, first: int, context: _Context, unit: int) -> None:
-        """An instruction is the head of its queue, its waits are tested from `first` on."""
-        context.tested[unit], context.ready[unit] = first, -1
-        self._test(context, unit)
+    def _head(self, now: int, context: Context, unit: int) -> None:
+        """An instruction becomes the head of its queue."""
+        index = context.queue[unit][0]
+        self.units[unit].heads.add(Head(context.slot, now + self.timing.head, context.work.waits[index], context.work.counted[index], context.done))
+        self._ready(now, unit)
 
-    def _test(self, context: _Context, unit: int) -> None:
-        """When the head is ready, if all completions that it waits for are known."""
-        index, time, timing = context.queue[unit][0], context.tested[unit], self.timing
-        waits = context.work.waits[index]
-        for number, (other, value) in enumerate(waits):
-            done = context.done[other]
-            if len(done) < value:
-                return
-            time = self._turn(context, unit, max(time + (timing.test if number else 0), done[value - 1] + timing.seen))
-        if not waits:
-            time = self._turn(context, unit, time)
-        elif context.work.counted[index]:
-            time = self._turn(context, unit, time + timing.test)
-        context.ready[unit] = time + 1
-        self._wake(time + 1, unit)
-
-    def _looks(self, unit: int, until: int, context: _Context | None = None) -> Iterator[tuple[int, int, int, list[int]]]:
-        """The turns of the heads that are not ready, one a cycle: (from, to, context before it, contexts) while these are the same.
-        That of `context` is not ready."""
-        now, last = self.units[unit].turn
-        heads = [(c.slot, c.tested[unit] - 1, until if c.ready[unit] < 0 or c is context else c.ready[unit])
-                 for c in self.contexts if c is not None and c.queue[unit]]
-        while now < until:
-            here = [slot for slot, begin, end in heads if begin <= now < end]
-            end = min([until, *(t for _, *times in heads for t in times if t > now)])
-            yield now, end, last, here
-            if here:
-                last = here[(sum(slot <= last for slot in here) + end - now - 1) % len(here)]
-            now = end
-        yield until, until, last, []
-
-    def _rotate(self, now: int, unit: int) -> None:
-        """Let the heads have their turns until `now`; before one comes or goes."""
-        if len(self.contexts) > 1:
-            for _, _, last, _ in self._looks(unit, now):
-                pass
-            self.units[unit].turn = now, last
-
-    def _turn(self, context: _Context, unit: int, first: int) -> int:
-        """The first test of a head from `first` on, if none comes: it was looked at a cycle before."""
-        if len(self.contexts) == 1:
-            return first
-        for start, end, last, here in self._looks(unit, first + len(self.contexts), context):
-            if context.slot in here and end >= first:
-                skipped = max(0, first - 1 - start)
-                turn = start + skipped + (here.index(context.slot) - sum(slot <= last for slot in here) - skipped) % len(here)
-                if turn < end:
-                    return turn + 1
-        return first
+    def _ready(self, now: int, unit: int) -> None:
+        """Look for a head to pick as soon as one is ready."""
+        times = [h.ready for h in self.units[unit].heads.heads if h.ready >= 0]
+        if times:
+            self._wake(max(now, min(times)), unit)
 
     def _wake(self, time: int, unit: int) -> None:
         u = self.units[unit]
@@ -255,62 +110,117 @@ class Core:
         if now != u.wake:
             return
         u.wake = -1
-        room = max(u.picked, u.flight[0] + 1)
-        best, later = None, -1
-        for context in self.contexts:
-            if context is None or context.ready[unit] < 0:
-                continue
-            if max(context.ready[unit], room) <= now:
-                if best is None or context.rank < best.rank:
-                    best = context
-            later = min(later, max(context.ready[unit], room)) if later >= 0 else max(context.ready[unit], room)
-        if best is None:
-            if later >= 0:
-                self._wake(later, unit)
+        if u.register:
             return
-        self._rotate(now, unit)
+        if u.flight[0][0] == NEVER:
+            u.full = True
+            return
+        room = max(u.entered, u.flight[0][0] + 1)
+        ready = [h for h in u.heads.heads if h.ready >= 0]
+        best = min((self.contexts[h.slot] for h in ready if max(h.ready, room) <= now), key=lambda c: c.rank, default=None)
+        if best is None:
+            if ready:
+                self._wake(max(room, min(h.ready for h in ready)), unit)
+            return
+        u.heads.remove(now, best.slot)
         queue = best.queue[unit]
         index = queue.popleft()
-        best.ready[unit] = -1
-        item = best.work.item[index]
-        if item is None:
-            start = now + 1
-            done = max(start + 1, u.done + 1)
+        u.picked = now
+        u.register = best, index
+        self._enter(now + 1, unit)
+        if queue:
+            self._head(now, best, unit)
         else:
-            start = max(now + 1, u.free)
-            u.free, done = u.pipe.accept(start, item)
-            done = max(done, u.done + 1)
+            u.heads.reckon()
+        if len(queue) == self.depth - 1:
+            self.fetch.offer(now + 1)
+
+    def _enter(self, now: int, unit: int) -> None:
+        """The command in the command register enters its unit as soon as that takes it."""
+        u = self.units[unit]
+        context, index = u.register
+        u.enters = now if context.work.item[index] is None else max(now, self.pipes.ready(unit))
+        self.events.at(u.enters, self._start, unit)
+
+    def _settle(self, now: int) -> None:
+        """What units take by now may let others end, or take a command, at another time."""
+        for unit in self.pipes.settle(now):
+            u = self.units[unit]
+            if u.register:
+                self._enter(max(now, u.picked + 1), unit)
+            if u.under_way and u.under_way[0][1] is not None:
+                self._due(now, unit)
+
+    def _start(self, now: int, unit: int) -> None:
+        """A unit takes the command in the command register, if nothing has changed that."""
+        u = self.units[unit]
+        if now != u.enters or not u.register:
+            return
+        (context, index), u.register = u.register, None
+        item, done = context.work.item[index], now + 1
+        if item is not None:
+            done = self.pipes.accept(unit, now, item)
             if unit == Unit.MPU:
                 self.array += item[1]
-        u.picked, u.done = start, done
-        u.flight.append(done + 1)
+        u.entered = now
+        flight = [NEVER]
+        u.flight.append(flight)
         span = None
         if self.spans is not None:
-            span = Span(start, done, self.number, best.slot, best.entry, unit, best.work.tag[index])
+            span = Span(now, done, self.number, context.slot, context.entry, unit, context.work.tag[index])
             self.spans.append(span)
-        self.events.at(done, self._complete, best, unit, item, span)
-        if queue:
-            self._head(now + 2, best, unit)
-        if len(queue) == self.depth - 1:
-            self._offer(now + 1)
-        if any(c is not None and c.ready[unit] >= 0 for c in self.contexts):
-            self._wake(max(now + 1, u.picked), unit)
+        u.under_way.append((context, item, flight, span))
+        if len(u.under_way) == 1:
+            self._due(now + 1, unit)
+        if item is not None:
+            self._settle(now)
+        self._ready(now, unit)
 
-    def _complete(self, now: int, context: _Context, unit: int, item: object, span: Span | None) -> None:
-        if unit in (Unit.RU, Unit.STORE, Unit.SFU) and item is not None:
-            done = self.units[unit].pipe.revise(now)
-            if done > now:
-                self.units[unit].done = max(self.units[unit].done, done)
-                self.events.at(done, self._complete, context, unit, item, span)
-                return
+    def _due(self, now: int, unit: int) -> None:
+        """The oldest instruction of a unit completes from `now` on, as soon as it is done."""
+        u = self.units[unit]
+        u.due = now if u.under_way[0][1] is None else max(now, self.pipes.done(unit))
+        self.events.at(u.due, self._complete, unit)
+
+    def _complete(self, now: int, unit: int) -> None:
+        """The oldest instruction of a unit is done, if nothing has changed that."""
+        u = self.units[unit]
+        if now != u.due:
+            return
+        context, item, flight, span = u.under_way.popleft()
+        u.due = -1
+        if item is not None:
+            self.pipes.over(unit)
+        if u.under_way:
+            self._due(now + 1, unit)
         if span is not None:
             span.done = now
+        u.retiring.append((now, context, flight))
+        self.events.at(now + 1, self._retire)
+
+    def _retire(self, now: int) -> None:
+        """Of the units that have completed instructions the first one retires its oldest: one a cycle."""
+        retiring = [u.retiring for u in self.units if u.retiring and u.retiring[0][0] < now]
+        if now <= self.retired or not retiring:
+            return
+        self.retired = now
+        unit = next(i for i, u in enumerate(self.units) if u.retiring is retiring[0])
+        _, context, flight = retiring[0].popleft()
+        if len(retiring) > 1 or retiring[0]:
+            self.events.at(now + 1, self._retire)
+        flight[0] = now
         context.done[unit].append(now)
         context.left -= 1
-        context.last = max(context.last, now)
+        context.last = max(context.last, now - 1)
+        u = self.units[unit]
+        if u.full:
+            u.full = False
+            self._wake(now + 1, unit)
         if not context.left and context.front > len(context.work.unit):
-            self.events.at(now + self.timing.over, self._over, context)
+            self.events.at(context.last + self.timing.over, self._over, context)
             return
-        for other in range(UNITS):
-            if context.queue[other] and context.ready[other] < 0:
-                self._test(context, other)
+        held = unit, len(context.done[unit])
+        for other, waiting in enumerate(self.units):
+            if any(h.slot == context.slot and held in h.waits for h in waiting.heads.heads):
+                waiting.heads.reckon()
+                self._ready(now, other)

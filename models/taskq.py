@@ -158,13 +158,17 @@ class TaskQueue:
         self.running[core].append(entry)
         self._enter()
 
-    def complete(self, entry: int, core: int) -> None:
-        """An entry is over on a core."""
+    def signal(self, event: int) -> None:
+        """Count an event; 0 is none."""
+        if event:
+            self.events[event] = (self.events[event] + 1) % (1 << EVENT_BITS)
+
+    def complete(self, entry: int, core: int, signals: Sequence[str] = ("signal0", "signal1")) -> None:
+        """An entry is over on a core, and signals what it has not yet signalled."""
         self.running[core].remove(entry)
         f = self.table[entry]
-        for event in (f["signal0"], f["signal1"]):
-            if event:
-                self.events[event] = (self.events[event] + 1) % (1 << EVENT_BITS)
+        for name in signals:
+            self.signal(f[name])
         if self._weights(entry):
             self._hold(entry, core, f["set"])
 

@@ -13,6 +13,9 @@ from heapq import heappop, heappush
 from models.isa import Opcode
 
 
+NEVER = 1 << 62  # a cycle that does not come
+
+
 @dataclass(frozen=True)
 class Timing:
     """Cycles of scheduler and task queue; `latency` is the memory's, from an accepted request to its first beat or its response."""
@@ -20,7 +23,6 @@ class Timing:
     latency: int = 32
     begin: int = 2  # start of the table -> its first entry leaves the fetch, the memory's latency excluded
     entry: int = 2  # beats of an entry
-    note: int = 2  # a task is over -> the rotation may see its events
     scan: int = 3  # an entry has its turn -> it may go
     clear: int = 4  # an entry may go -> when it is given out, those behind it are free to be looked at
     admit: int = 6  # the same -> the entry that takes its place is
@@ -32,10 +34,10 @@ class Timing:
     offer: int = 3  # first beat of an instruction -> it is before the check
     check: Mapping[Opcode, int] = field(default_factory=lambda: {
         Opcode.LOAD: 9, Opcode.STORE: 9, Opcode.GEMM: 16, Opcode.SFU: 13, Opcode.SU: 13, Opcode.RU: 12, Opcode.END: 1})
-    push: int = 2  # in its queue -> first test of its waits
-    seen: int = 2  # a completion -> a test that sees it
-    test: int = 2  # a test that holds -> the next one of the same head, or the command
-    over: int = 2  # the last completion of a task -> the task queue is told
+    head: int = 1  # pushed into an empty queue, or the one before is picked -> the head is looked at first, tested a cycle later
+    seen: int = 1  # a completion is retired -> a test that sees it
+    test: int = 2  # a test that holds -> the next one of the same head
+    over: int = 2  # the last completion of a task, or the cycle before END passes the check -> the task queue is told
     end: int = 7  # the last task is over -> the table is
 
 

@@ -1,11 +1,12 @@
-"""The cycle model against the RTL on whole programs drawn at random: cycles from start to end, within 2 % on average.
+"""The cycle model against the RTL on whole programs drawn at random: cycles from start to end of each within 2 %, of half of them within
+0.05 %.
 
-In programs this short (20 to 100 thousand cycles) a cycle of error can swap two equal tasks and so move the end; a single one may be
-off by SHORT.
+The model is to predict every cycle, and does in most programs; but in programs this short (10 to 100 thousand cycles) one cycle that
+it does not know can swap two equal tasks and so move the end.
 
 Method: a layer of a small Latte model with random sizes that are no powers of two, random weights and tokens, rows kept by random
 masks or by the similarity engine; on `tiny`, one or two cores, one or two contexts, three latencies of the memory. FVGM_SEED draws
-other programs. The model gets what models/core.py finds out about rows and passes, and no number of the RTL. `python -m
+other programs. The model gets what models/core.py finds out about rows, lists and passes, and no number of the RTL. `python -m
 bench.cycles` records more and larger programs. What the test cannot see: a model that is wrong for a few cycles in a place that
 hardly matters.
 """
@@ -18,8 +19,8 @@ from bench import cycles
 from models.cycles import Timing
 from tb.common.seed import rng
 
-LIMIT = 0.02  # mean of the magnitudes
-SHORT = 0.04  # one program; of 78 that thirteen seeds drew 73 are within 2 %, the worst is off by 3.1 %
+LIMIT = 0.02  # one program
+MEDIAN = 0.0005  # of the magnitudes
 DRAWS = (("dense", 2, 2), ("mask", 1, 2), ("mask_window", 2, 1), ("step", 2, 2), ("window", 1, 1), ("both", 2, 2))
 
 
@@ -32,10 +33,10 @@ def drawn(source: str, cores: int, contexts: int) -> cycles.Draw:
 
 def test_model_predicts_the_rtl() -> None:
     found = [cycles.compare(drawn(*d)) for d in DRAWS]
-    errors = [abs(f["error"]) for f in found]
+    errors = sorted(abs(f["error"]) for f in found)
     print([(f["what"], f["rtl"], f["error"]) for f in found])
     assert all(f["rtl"] > 5000 for f in found)
-    assert max(errors) <= SHORT and sum(errors) / len(errors) <= LIMIT, found
+    assert errors[-1] <= LIMIT and errors[len(errors) // 2] <= MEDIAN, found
 
 
 def test_the_limit_sees_a_wrong_constant() -> None:

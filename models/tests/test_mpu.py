@@ -190,13 +190,14 @@ def test_passes_step_by_step() -> None:
     images = random_images(rng, machine)
     f = command(precision=1, b_layout=1, m=6, n=11, k=21, batch=2, a_step=7, a_batch=25, b_step=3, b_batch=70)
     a, b = (x.view(np.uint16) for x in (mpu.operand_a(f, images["abuf"]), mpu.operand_b(f, images["bbuf"]).swapaxes(1, 2).copy()))
-    total = 0
+    tiles = []
     for i, m0, n0, k0 in itertools.product(range(2), range(0, 6, machine.fp16_rows), range(0, 11, 8), range(0, 21, 8)):
+        tiles += [0] * (k0 == 0)
         lines, cols = np.zeros((machine.fp16_rows, 8), np.uint16), np.zeros((8, 8), np.uint16)
         for full, part in ((lines, a[i, m0:m0 + machine.fp16_rows, k0:k0 + 8]), (cols, b[i, n0:n0 + 8, k0:k0 + 8])):
             full[:part.shape[0], :part.shape[1]] = part
-        total += dspe.passes(lines, cols, Precision.FP16)
-    assert mpu.passes(f, images["abuf"], images["bbuf"], machine) == total > mpu.steps(f, machine)
+        tiles[-1] += dspe.passes(lines, cols, Precision.FP16)
+    assert mpu.passes(f, images["abuf"], images["bbuf"], machine).tolist() == tiles and sum(tiles) > mpu.steps(f, machine)
 
 
 def test_cycle_counts() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models import ru
-from models.isa import LIST_ENTRY, RuOp
+from models.isa import RuOp
 
 NAN32, INF32, NAN16 = 0x7FC00000, 0x7F800000, 0x7E00
 UNITS, ENTRIES = 512, 64
@@ -213,16 +213,6 @@ def test_results_largest_addresses() -> None:
     assert address.tolist() == [UNITS - 2, UNITS - 1, 2, 3, 6, 7]
     first = (0xFFFFF + 1023 * 0xFFFFF) % UNITS
     assert (data == np.tile(vbuf[[first, (first + 1) % UNITS]], (3, 1))).all()
-
-
-def test_extrapolated_rows() -> None:
-    """Rows of a map with `step`, of an extrapolating RECOVER alone; the map wraps at the end of mbuf."""
-    mbuf = np.zeros(16, np.uint32)
-    step = 1 << sum(f.bits for f in LIST_ENTRY[:[f.name for f in LIST_ENTRY].index("step")])
-    mbuf[[14, 15, 1, 5]] = step
-    f = {"op": RuOp.RECOVER, "extrapolate": 1, "rows": 5, "map_base": 13}
-    assert ru.extrapolated_rows(f, mbuf) == 3
-    assert ru.extrapolated_rows(f | {"extrapolate": 0}, mbuf) == ru.extrapolated_rows(f | {"op": RuOp.GATHER}, mbuf) == -1
 
 
 def test_ideal_cycles() -> None:
