@@ -27,7 +27,6 @@ async def reset(dut) -> None:
                  "mem_error_resp_i", "su_count_valid_i", "su_kept_valid_i", "su_count_id_i", "su_count_value_i",
                  "session_i", "task_valid_i", "task_i", "slices_i"):
         getattr(dut, name).value = 0
-    dut.load_idle_i.value = dut.store_idle_i.value = 1
     dut.read_base_i.value, dut.read_limit_i.value = WINDOWS.read
     dut.write_base_i.value, dut.write_limit_i.value = WINDOWS.write
     dut.rst_ni.value = 0

@@ -1,4 +1,4 @@
-"""Corners of the checks of SU, RU and of lists: an instruction that just passes, and one that just fails.
+"""Corners of the checks: an instruction that just passes, and one that just fails, at times for two causes, of which one comes first.
 
 `corner` gives both; the first must run and the second must stop the core with the cause of its fault. The instructions
 that pass every check come from here too: fields that an operation does not use hold anything.
@@ -106,9 +106,7 @@ def legal_ru(rng: np.random.Generator, config: Config, **forced: int) -> np.ndar
 def _legal(rng: np.random.Generator, config: Config, opcode: Opcode, **forced: int) -> np.ndarray:
     if opcode in (Opcode.LOAD, Opcode.STORE):
         return legal_transfer(rng, config, opcode, **forced)
-    if opcode == Opcode.GEMM:
-        return legal_gemm(rng, config, **forced)
-    return (legal_su if opcode == Opcode.SU else legal_ru)(rng, config, **forced)
+    return {Opcode.GEMM: legal_gemm, Opcode.SU: legal_su, Opcode.RU: legal_ru}[opcode](rng, config, **forced)
 
 
 @dataclass(frozen=True)
@@ -137,10 +135,13 @@ def _up(value: int, divisor: int) -> int:
 
 
 _STEP = {"step": 1, "meta": 1, "mask": 0}
+_LIST_ROWS = {"rows": 1024, "mask": 1, "step": 0, "c_int8": 0}
+_FAR = {"base": (1 << 20) - 1, "row_step": 0}  # behind every buffer
 FLAGS = {
     **{f"GEMM INT8, {name} odd": Flag("illegal_field", Opcode.GEMM, {"precision": 0}, {name: 3})
        for name in ("a_base", "a_step", "a_batch")},
-    "SU rows": Flag("illegal_field", Opcode.SU, {"rows": 1}, {"rows": 1025}),
+    "GEMM k": Flag("illegal_field", Opcode.GEMM, {"precision": 1, "b_layout": 0, "k": 16384, "a_step": 0, "b_step": 0}, {"k": 16385}),
+    "SU rows": Flag("illegal_field", Opcode.SU, _LIST_ROWS, {"rows": 1025}),
     "SU count": Flag("illegal_field", Opcode.SU, {}, {"count": 7}),
     "SU step, no meta": Flag("illegal_field", Opcode.SU, _STEP, {"meta": 0}),
     "SU mask, step": Flag("illegal_field", Opcode.SU, _STEP, {"mask": 1}),
@@ -153,6 +154,13 @@ FLAGS = {
     **{f"{op.name} {name} = 0": Flag("zero_length", op, forced, {name: 0}) for op, names, forced in (
         (Opcode.SU, ("rows", "cols", "n1", "n2"), {}), (Opcode.RU, ("rows", "units"), {}),
         (Opcode.LOAD, ("bound",), {"list": 1}), (Opcode.STORE, ("bound",), {"list": 1})) for name in names},
+    "STORE reads": Flag("window_range", Opcode.STORE, {}, {"hbm_addr": ORIGIN}),
+    "LOAD across windows": Flag("window_range", Opcode.LOAD, {"list": 0},
+                                {"hbm_addr": WINDOWS.read[1] - 32, "rows": 1, "row_units": 3, "unit_step": 0}),
+    "illegal_field first": Flag("illegal_field", Opcode.STORE, {}, {"unit_step": 0, "rows": 0, "hbm_stride": 16}),
+    "zero_length first": Flag("zero_length", Opcode.LOAD, {}, {"rows": 0, "hbm_stride": 16} | _FAR),
+    "misaligned first": Flag("misaligned", Opcode.LOAD, {}, {"hbm_addr": ORIGIN - 16} | _FAR),
+    "buffer_range first": Flag("buffer_range", Opcode.LOAD, {}, {"hbm_addr": ORIGIN - 32} | _FAR),
 }
 RANGES = {
     **{f"SU x, {n} columns": Range(Opcode.SU, {"mask": 0, "step": 0, "c_int8": 0, "cols": n}, "x_base", "vbuf",

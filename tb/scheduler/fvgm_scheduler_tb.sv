@@ -1,4 +1,5 @@
-// fvgm_scheduler with flat ports and the program memory behind its fetch port; the units are Python's.
+// fvgm_scheduler with flat ports, the program memory behind its fetch port and the idle lines of the
+// dma; the units are Python's.
 module fvgm_scheduler_tb #(
   parameter int unsigned     ABufUnits   = 2048,
   parameter int unsigned     BBufUnits   = 2048,
@@ -32,6 +33,7 @@ module fvgm_scheduler_tb #(
   output logic [39:0]       cause_addr_o,
   output logic [31:0]       cause_task_o,
   output logic [5:0][31:0]  instructions_o,
+  output logic [5:0][6:0]   stall_on_o,       // unit, semaphore: it was counted
   output logic [31:0]       su_rows_o,
   output logic [31:0]       su_kept_o,
   output logic [63:0]       cycles_o,
@@ -67,10 +69,8 @@ module fvgm_scheduler_tb #(
   input  logic [3:0]        su_count_id_i,
   input  logic [10:0]       su_count_value_i,
   input  logic              su_kept_valid_i,
-  input  logic              load_idle_i,
   input  logic              load_error_i,
   input  logic [39:0]       load_error_addr_i,
-  input  logic              store_idle_i,
   input  logic              store_error_i,
   input  logic [39:0]       store_error_addr_i,
   // program memory
@@ -139,8 +139,41 @@ module fvgm_scheduler_tb #(
     assign unit_cycles_o[u] = 64'(counters.per_unit[u].busy) + 64'(counters.per_unit[u].idle) +
                               64'(stalls(counters.per_unit[u]));
     assign instructions_o[u] = counters.per_unit[u].instructions;
+    for (genvar s = 0; s < NumStalls; s++) begin : g_stall
+      assign stall_on_o[u][s] = counters.per_unit[u].stall_on[s] != '0;
+    end
     assign trace_context_o[u] = 3'(u_scheduler.cmd_context[u]);
     assign done_context_o[u] = 3'(u_scheduler.done_context[u]);
+  end
+
+  // The dma's AXI ports, load and store, are idle or not at random; in a halt one that has been idle
+  // for some cycles stays so.
+  logic [1:0] idle;
+  logic [1:0][2:0] calm_q;
+  always_ff @(posedge clk_i) begin
+    for (int p = 0; p < 2; p++) begin
+      if (!rst_ni) idle[p] <= 1'b1;
+      else if (soft_reset_i) idle[p] <= 1'b0;  // a reset meets ports that work
+      else if (!idle[p]) idle[p] <= $urandom_range(15) == 0;
+      else if (!(halt_o && calm_q[p] == '1)) idle[p] <= $urandom_range(31) != 0;
+      calm_q[p] <= !idle[p] ? '0 : (calm_q[p] == '1) ? '1 : calm_q[p] + 1'b1;
+    end
+  end
+
+  // A program ends with idle ports, an error is reported when they have been idle for 8 cycles, and
+  // behind a halt a command is offered only if it was offered before.
+  logic [8:0] idle_q;
+  logic [5:0] offered_q;  // and not taken
+  logic halt_q;
+  always_ff @(posedge clk_i) begin
+    idle_q <= {idle_q[7:0], idle == '1};
+    offered_q <= cmd_valid_o & ~cmd_ready_i;
+    halt_q <= halt_o;
+    if (rst_ni) begin
+      if (irq_done_o && !idle_q[0]) $error("a program is done while an AXI port works");
+      if (irq_error_o && idle_q[8:1] != '1) $error("an error is reported while an AXI port works");
+      if (halt_q && (cmd_valid_o & ~offered_q) != '0) $error("a command is offered behind a halt");
+    end
   end
 
   fvgm_scheduler #(
@@ -190,10 +223,10 @@ module fvgm_scheduler_tb #(
     .su_count_id_i,
     .su_count_value_i,
     .su_kept_valid_i,
-    .load_idle_i,
+    .load_idle_i(idle[0]),
     .load_error_i,
     .load_error_addr_i,
-    .store_idle_i,
+    .store_idle_i(idle[1]),
     .store_error_i,
     .store_error_addr_i,
     .read_beat_i(1'b0),

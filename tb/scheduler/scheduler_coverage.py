@@ -11,7 +11,7 @@ from models.isa import Opcode, Unit
 from models.scheduler import Counts
 from tb.common.coverage import Coverage
 from tb.scheduler.corners import CORNERS
-from tb.scheduler.stimulus import FAULTS, ROWS_OF, UNIT_SPEEDS
+from tb.scheduler.stimulus import FAULTS, MOST, ROWS_OF, UNIT_SPEEDS
 
 
 class SchedulerCoverage(uvm_subscriber):
@@ -29,7 +29,8 @@ class SchedulerCoverage(uvm_subscriber):
         cover.point("cp_signal", ["none", "some"])
         cover.point("cp_wait_negative", [True, False])
         cover.point("cp_unit", [u.name for u in Unit], goal=20)
-        cover.point("cp_in_flight", [1, 2, 3], goal=5)
+        cover.point("cp_in_flight", [1, 2, 3, MOST], goal=5)
+        cover.point("cp_stall_on", range(len(Unit) + 1), goal=5)
         cover.point("cp_corner", CORNERS)
         cover.point("cp_list", ["LOAD 0", "LOAD 1", "STORE 0", "STORE 1"], goal=5)
         cover.point("cp_count", ["skip", "below", "equal"])
@@ -77,6 +78,10 @@ class SchedulerCoverage(uvm_subscriber):
             self.counts.write(register, value)
             cover.sample("cp_su_value", "none" if not value else "all" if value == self.su_rows[0] else "some")
             cover.sample("cp_su_write_time", "with done" if with_done else "before done")
+        elif event[0] == "end":
+            for bit in range(len(Unit) * (len(Unit) + 1)):
+                if event[1]["stall_on"] >> bit & 1:
+                    cover.sample("cp_stall_on", bit % (len(Unit) + 1))
         elif event[0] == "done":
             self.in_flight[event[1]] -= 1
             if event[1] == Unit.SU:
@@ -90,7 +95,8 @@ class SchedulerCoverage(uvm_subscriber):
             cover.sample("cp_skip", self.before[unit])
         else:
             cover.sample("cp_unit", Unit(unit).name)
-            cover.sample("cp_in_flight", min(3, self.in_flight[unit] + 1))
+            under_way = self.in_flight[unit] + 1
+            cover.sample("cp_in_flight", MOST if under_way == MOST else min(3, under_way))
         self.before[unit] = "behind a skip" if skipped else "behind a command"
         self.in_flight[unit] += 1
         if "list" in fields:

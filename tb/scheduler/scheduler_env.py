@@ -136,7 +136,8 @@ class UnitAgent(uvm_component):
                             done |= 1 << unit
                             if unit == Unit.SU:
                                 board.writing.popleft()
-            ready = sum(1 << u for u in Unit if len(board.held[u]) < 3
+            depth = board.item.depth if board.item else 3
+            ready = sum(1 << u for u in Unit if len(board.held[u]) < depth
                         and (speed == "instant" or self.rng.random() < 0.6))
             dut.cmd_ready_i.value = ready
             dut.done_i.value = done
@@ -166,14 +167,9 @@ class ProgramDriver(uvm_driver):
         signal.value = 0
 
     async def reset_core(self) -> None:
-        """Soft reset, with dma ports that take a while to fall idle."""
+        """Soft reset."""
         dut = cocotb.top
-        dut.load_idle_i.value = 0
         await self.pulse(dut.soft_reset_i)
-        for _ in range(int(self.rng.integers(1, 40))):
-            await RisingEdge(dut.clk_i)
-            assert int(dut.core_rst_no.value), "the core is reset while an AXI port is busy"
-        dut.load_idle_i.value = 1
         for _ in range(TIMEOUT):
             await RisingEdge(dut.clk_i)
             await ReadOnly()
@@ -215,7 +211,7 @@ class ProgramDriver(uvm_driver):
             outcome = {"state": state, "cause": int(dut.cause_o.value), "unit": int(dut.cause_unit_o.value),
                        "opcode": int(dut.cause_opcode_o.value), "index": int(dut.cause_index_o.value),
                        "addr": int(dut.cause_addr_o.value), "cycles": int(dut.cycles_o.value),
-                       "su_rows": int(dut.su_rows_o.value), "su_kept": int(dut.su_kept_o.value),
+                       "stall_on": int(dut.stall_on_o.value), "su_rows": int(dut.su_rows_o.value), "su_kept": int(dut.su_kept_o.value),
                        "instructions": [int(dut.instructions_o.value) >> 32 * u & 0xFFFFFFFF for u in Unit]}
             await RisingEdge(dut.clk_i)
             self.port.write(("end", outcome))

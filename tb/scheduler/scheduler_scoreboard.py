@@ -11,7 +11,7 @@ from models.config import Config
 from models.isa import INSTRUCTION_BYTES, UNIT_OF, Cause, Opcode, Unit
 from models.scheduler import Counts, Queues, check, resolve
 from tb.scheduler.corners import ORIGIN, WINDOWS, change
-from tb.scheduler.stimulus import CAUSE_OF, ROWS_OF, Item, payload_bits
+from tb.scheduler.stimulus import CAUSE_OF, MOST, ROWS_OF, Item, payload_bits
 
 IDLE, BUSY, DONE, ERROR, RESETTING = (1 << bit for bit in range(5))
 UNIT_NONE = 7  # CAUSE.unit_id of fetch and decode
@@ -70,6 +70,7 @@ class SchedulerScoreboard(uvm_scoreboard):
         assert ready, f"instruction {index} started before its waits held"
         self.queues.start(Unit(unit))
         self.under_way[unit].append(index)
+        assert len(self.under_way[unit]) <= MOST, f"{len(self.under_way[unit])} instructions of unit {Unit(unit).name} are under way"
         return index
 
     def on_command(self, unit: int, payload: int, tag: int) -> None:
@@ -108,6 +109,10 @@ class SchedulerScoreboard(uvm_scoreboard):
             counts = [sum(UNIT_OF[Opcode(f["opcode"])] == u for f in item.fields[:self.runnable]) for u in Unit]
             assert outcome["instructions"] == counts, (outcome["instructions"], counts)
             assert (outcome["su_rows"], outcome["su_kept"]) == (self.su_rows, self.su_kept), outcome
+            for unit in Unit:
+                waits = {f[f"wait{w}_sem"] for f in item.fields[:self.runnable] if UNIT_OF[Opcode(f["opcode"])] == unit for w in range(3)}
+                counted = {s for s in range(1, len(Unit) + 1) if outcome["stall_on"] >> (len(Unit) + 1) * unit + s & 1}
+                assert counted <= waits, f"{unit.name}: stalls on semaphores {counted - waits}, for which nothing waits"
             return
         if fault == "reset":
             return

@@ -15,18 +15,19 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.utils import get_sim_time
 from pyuvm import (ConfigDB, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_sequence, uvm_sequence_item,
                    uvm_sequencer, uvm_subscriber)
 
 from models.config import Config
-from models.isa import INSTRUCTION_BYTES, PAYLOAD, SLICED, UNIT_OF, Cause, Opcode, SliceBuffer, Unit
+from models.isa import INSTRUCTION_BYTES, PAYLOAD, SLICED, UNIT_OF, Cause, Opcode, SliceBuffer, Unit, encode
 from models.scheduler import Counts, Queues, check, resolve
 from models.slices import Slices, buffer_sizes, relocate, sliced
 from tb.common.coverage import Coverage
 from tb.scheduler.corners import ORIGIN, WINDOWS, change
 from tb.scheduler.scheduler_env import TIMEOUT, Board, UnitAgent
 from tb.scheduler.scheduler_scoreboard import ERROR, IDLE
-from tb.scheduler.stimulus import CAUSE_OF, CHECKED, MEMORY_BYTES, ROWS_OF, Item, legal_instruction, random_item
+from tb.scheduler.stimulus import CAUSE_OF, CHECKED, FLOODED, MEMORY_BYTES, Item, flood, legal_instruction, random_item
 
 PATIENCE = 20  # cycles after which a ready head must have been seen by the unit's queues
 SLOT_BYTES = 0x600  # a task's program in memory
@@ -126,6 +127,16 @@ def random_session(rng: np.random.Generator, config: Config, fault: str) -> Sess
                    int(rng.choice([0, 0, 60])), fault, bad)
 
 
+def crowded_session(rng: np.random.Generator, config: Config) -> Session:
+    """All tasks want one slow unit, and nothing else keeps them from it: their order alone says who gets it."""
+    slices, opcode, tasks = random_slices(rng, config), Opcode(int(rng.choice(FLOODED))), []
+    for number in range(2 * config.contexts):
+        program = [*flood(rng, config, int(rng.integers(6, 16)), opcode).program, encode(Opcode.END)]
+        item = into_slices(rng, config, slices, Item(program, depth=1))
+        tasks.append(Task(item, int(rng.choice([0, 3, 3, 255])), number))
+    return Session(tasks, slices, "slow", 1, 0)
+
+
 class SessionItem(uvm_sequence_item):
     """One session on its way to the driver."""
 
@@ -135,7 +146,7 @@ class SessionItem(uvm_sequence_item):
 
 
 class SessionSequence(uvm_sequence):
-    """Random sessions, `rounds` of each fault with good ones between, then the corners of the slices."""
+    """`rounds` times a crowded session, random ones of each fault with good ones between; then the corners of the slices."""
 
     def __init__(self, rng: np.random.Generator, config: Config, rounds: int) -> None:
         super().__init__("sessions")
@@ -143,6 +154,7 @@ class SessionSequence(uvm_sequence):
 
     async def body(self) -> None:
         for _ in range(self.rounds):
+            await self.send(crowded_session(self.rng, self.config))
             for fault in self.rng.permutation(sorted(CHECKED)):
                 for kind in ("none", str(fault)):
                     await self.send(random_session(self.rng, self.config, kind))
@@ -195,6 +207,7 @@ class SessionDriver(uvm_driver):
             for _ in range(12):
                 await RisingEdge(dut.clk_i)
             await self.offer(session)
+            dut.session_i.value = int(self.rng.integers(3) > 0)  # a core ends what it has when the session ends early
             await self.finish(session)
             self.seq_item_port.item_done()
 
@@ -334,13 +347,14 @@ class SessionScoreboard(uvm_subscriber):
             getattr(self, f"on_{event[0]}")(*event[1:])
 
     def on_begin(self, session: Session) -> None:
-        self.session, self.running, self.started = session, {}, 0
+        self.session, self.running, self.started, self.ended = session, {}, 0, {}
         self.under_way: list[deque[tuple[int, int]]] = [deque() for _ in Unit]
         self.last_start = [self.cycle] * len(Unit)
         self.over = 0
 
     def on_task(self, context: int, task: Task) -> None:
-        free = [c for c in range(self.config.contexts) if c not in self.running]
+        # A context is free from the cycle behind the end of its task on.
+        free = [c for c in range(self.config.contexts) if c not in self.running and self.ended.get(c) != get_sim_time()]
         assert context == free[0], f"a task went to context {context}, the lowest free one is {free[0]}"
         fields = task.item.fields
         runnable = next(i for i, f in enumerate(fields) if f["opcode"] == Opcode.END
@@ -420,6 +434,7 @@ class SessionScoreboard(uvm_subscriber):
 
     def on_over(self, context: int) -> None:
         run = self.running.pop(context)
+        self.ended[context] = get_sim_time()
         assert not run.left, f"a task is over with {run.left} instructions to go"
         assert run.task.item.fault == "none", f"a task with {run.task.item.fault} is over"
         self.over += 1

@@ -22,6 +22,8 @@ FAULTS = ("none", "illegal_opcode", "illegal_field", "zero_length", "misaligned"
           "no_end", "fetch",
           "read", "write", "count_one", "count_range", "deadlock", "base", "empty", "reset")
 UNIT_SPEEDS = ("instant", "quick", "slow", "uneven")
+MOST = 7  # instructions of a unit under way
+FLOODED = (Opcode.LOAD, Opcode.STORE, Opcode.GEMM, Opcode.SFU, Opcode.RU)  # SU needs counts to write
 ROWS_OF = {o: "m" if o == Opcode.GEMM else "rows" for o in Opcode if o != Opcode.END}
 
 Write = tuple[int, int, bool]
@@ -33,7 +35,7 @@ class Item:
 
     `fault` is one of FAULTS, `at` the instruction that it concerns, `corner` the check that it is about; `writes` has
     by SU instruction what it writes in front of its completion: (count register, number, whether of kept rows); `speed`
-    is how the units take and finish commands; the rest are knobs of the program memory.
+    is how the units take and finish commands, `depth` how many they hold; the rest are knobs of the program memory.
     """
 
     program: list[np.ndarray]
@@ -45,6 +47,7 @@ class Item:
     length: int = 0
     watchdog: int = 0
     speed: str = "quick"
+    depth: int = 3
     latency: int = 8
     jitter: int = 0
     stall: int = 0
@@ -220,6 +223,15 @@ def too_many(rng: np.random.Generator, config: Config, count: int, by_one: bool)
     return build, at
 
 
+def flood(rng: np.random.Generator, config: Config, count: int, opcode: Opcode | None = None) -> Builder:
+    """A program of `count` instructions for one unit that wait for nothing: as many as the unit holds are under way."""
+    build = Builder(rng, config)
+    opcode = Opcode(int(rng.choice(FLOODED))) if opcode is None else opcode
+    for tag in range(count):
+        build.append(legal_instruction(rng, config, opcode, tag=tag, signal=int(rng.integers(SEMAPHORES))))
+    return build
+
+
 def dependent_program(rng: np.random.Generator, config: Config, count: int) -> Builder:
     """A program of `count` instructions."""
     build = Builder(rng, config)
@@ -283,7 +295,7 @@ CHECKED = ("illegal_opcode", "illegal_field", "zero_length", "misaligned", "buff
 
 def random_knobs(rng: np.random.Generator) -> dict[str, int | str]:
     """How the units and the program memory behave."""
-    return dict(speed=str(rng.choice(UNIT_SPEEDS)), latency=int(rng.choice([1, 8, 60])),
+    return dict(speed=str(rng.choice(UNIT_SPEEDS)), depth=int(rng.choice([1, 3, 8])), latency=int(rng.choice([1, 8, 60])),
                 jitter=int(rng.choice([0, 20])), stall=int(rng.choice([0, 0, 128])),
                 base=ORIGIN + 64 * int(rng.integers(0, 100)))
 
@@ -300,7 +312,8 @@ def corner_item(rng: np.random.Generator, config: Config, name: str) -> Item:
 
 def random_item(rng: np.random.Generator, config: Config, fault: str, count: int) -> Item:
     """A program of `count` instructions and END with one fault (or none) and random surroundings."""
-    build, end, knobs = dependent_program(rng, config, count), encode(Opcode.END), random_knobs(rng)
+    make = flood if fault in ("none", "reset", *CHECKED) and rng.random() < 0.25 else dependent_program
+    build, end, knobs = make(rng, config, count), encode(Opcode.END), random_knobs(rng)
     program, at = build.program, int(rng.integers(count))
 
     def item(*tail: np.ndarray, index: int = at, **more: int) -> Item:
