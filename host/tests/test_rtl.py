@@ -7,6 +7,8 @@ sim` does the same at full size.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,8 @@ from compiler.model import Compiled, compile_blocks
 from compiler.tests import small, test_guidance, test_sparse
 from host import report, sim
 from models import config as configs
-from tb.top.harness import Knobs, simulate_tasks
+from tb.top.harness import CORES, Knobs, simulate_tasks
 from workloads import latte
-
-CORES = 2  # as tb/top/test_top.py, whose build this shares
 
 
 @pytest.mark.parametrize(("sizes", "knobs"), [
@@ -27,7 +27,7 @@ CORES = 2  # as tb/top/test_top.py, whose build this shares
     ((1, 40, 1, 2, 5), Knobs(latency=400)),
 ], ids=["jitter", "far"])
 def test_denoiser_on_the_rtl(sizes: tuple[int, ...], knobs: Knobs) -> None:
-    config, checkpoint = configs.load("tiny"), RandomCheckpoint(small.dims(*sizes))
+    config, checkpoint = replace(configs.load("tiny"), cores=CORES), RandomCheckpoint(small.dims(*sizes))
     model = small.oracle(checkpoint)
     latents, caption, embedded = small.random_inputs(model, 5, 3)
     compiled = compile_blocks(checkpoint, config, 5, base=sim.HBM_BASE)

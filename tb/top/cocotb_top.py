@@ -271,6 +271,9 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
               Unit.LOAD, 0, outside, windows=everything)
     yield Bad("store_no_memory", Cause.WRITE_ERROR, (encode(Opcode.STORE, **(store | {"hbm_addr": outside})), end),
               Unit.STORE, 0, outside, windows=everything)
+    top = 1 << 40  # addresses end here, windows may end behind
+    yield Bad("load_behind_the_last_address", Cause.WINDOW_RANGE, (encode(Opcode.LOAD, **(load | {"hbm_addr": top - 32})), end),
+              Unit.LOAD, 0, top - 32, windows=Windows((base, top + (1 << 20)), (base, base)))
     yield Bad("fetch_no_memory", Cause.FETCH_ERROR, (end,), None, 0, outside, base=outside, windows=everything)
 
 

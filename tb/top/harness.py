@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -31,6 +32,7 @@ HBM_BASE = 0x40_0000_0000
 SOURCES = (ROOT / "tb/common/axi_memory.cpp", ROOT / "tb/common/axi_memory.sv", ROOT / "tb/top/fvgm_trace.sv",
            ROOT / "tb/top/fvgm_top_tb.sv")
 PAGE = 4096
+CORES = int(os.environ.get("FVGM_CORES", "2"))  # of the device under random tables and compiled programs
 
 
 class SimulationError(RuntimeError):
@@ -71,8 +73,8 @@ class RunResult:
 
 
 def build_name(config: Config, cores: int, fast: bool) -> str:
-    """Folder below build/sim: one per configuration."""
-    key = hashlib.sha256(json.dumps([asdict(config), cores, fast]).encode()).hexdigest()[:8]
+    """Folder below build/sim: one per set of parameters."""
+    key = hashlib.sha256(json.dumps([config.rtl_parameters(), cores, fast]).encode()).hexdigest()[:8]
     return f"top/{config.name}-{cores}{'-fast' if fast else ''}-{key}"
 
 

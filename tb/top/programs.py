@@ -81,14 +81,14 @@ class Slot:
         return self.base + RESULT + self.number * SLOT_RESULT + 32 * self.r_(0, (SLOT_RESULT - span) // 32), stride
 
     def load(self, buffer: Buffer, base: int, rows: int, units: int, row_step: int, unit_step: int,
-             source: tuple[int, int] | None = None) -> tuple[int, int]:
-        """Load rows from a random place with a random stride, or from `source`; returns (address, stride)."""
+             source: tuple[int, int] | None = None, **waits: int) -> tuple[int, int]:
+        """Load rows from a random place with a random stride, or from `source`; more `waits`; returns (address, stride)."""
         address, stride = source or self.source(buffer, rows, -(-units // 2) * 32)
         self.loads += 1
         self.out.append(encode(Opcode.LOAD, hbm_addr=address, rows=rows, row_units=units, hbm_stride=stride,
                                buffer=buffer, base=base, slice=self.slice,
                                row_step=row_step, unit_step=unit_step, signal=self.load_sem, wait0_sem=self.store_sem,
-                               wait0_val=self.stores, tag=self.number))
+                               wait0_val=self.stores, tag=self.number, **waits))
         return address, stride
 
     def compute(self, opcode: Opcode, **fields: int) -> None:

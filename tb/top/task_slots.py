@@ -88,8 +88,15 @@ class TaskSlot(Slot):
         self.stored.append((address, stride, rows))
         return address, stride
 
+    def linger(self) -> None:
+        """Loads one after the other: what follows comes late, so that a WEIGHTS which does not wait for this task overtakes it."""
+        for _ in range(self.r_(3, 8)):
+            self.load(Buffer.V, self.v + 384, 4, 32, 32, 1, wait1_sem=self.load_sem, wait1_val=self.loads)
+
     def weighted(self, w: Weights) -> None:
         """GEMM with the panel and the parameters of a weight set."""
+        if self.rng.random() < 0.25:
+            self.linger()
         m, k, n = self.r_(1, 20), w.k, w.n
         fp32 = self.r_(0, 1)
         width = -(-n // 8) * (1 + fp32)

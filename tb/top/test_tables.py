@@ -1,4 +1,4 @@
-"""Tables of tasks on two `tiny` cores; tables that stop; one outcome in any legal order; negative tests.
+"""Tables of tasks on `tiny` cores (two, or FVGM_CORES); tables that stop; one outcome in any legal order; negative tests.
 
 Method: tb/top/cocotb_tables.py runs FVGM_PROGRAMS (150) random programs in tables, in one simulation, against
 models/core.run_tasks; the tests without a simulation vary the order in the model.
@@ -17,18 +17,18 @@ from models.core import TasksResult
 from models.isa import Cause
 from tb.common.runner import Results
 from tb.common.seed import rng as stream
-from tb.top.harness import HBM_BASE, simulate_top
+from tb.top.harness import CORES, HBM_BASE, simulate_top
+from tb.top.programs import REGION_BYTES
 from tb.top.tables import Table, random_choice, random_table
 from tb.top.task_slots import RESULTS, TABLE_BYTES
 
-CORES = 2  # as tb/top/test_top.py, whose build this shares
 ORDERS = 6
 
 
 def run(folder: Path, testcase: str, check: bool = True, **env: str) -> Results:
     """One cocotb test."""
     memory = folder / "memory.bin"
-    np.zeros(TABLE_BYTES, np.uint8).tofile(memory)
+    np.zeros(max(TABLE_BYTES, CORES * REGION_BYTES), np.uint8).tofile(memory)  # own programs have a region a core
     return simulate_top(load("tiny"), "tb.top.cocotb_tables", memory, cores=CORES, testcase=f"\\.{testcase}$",
                         check=check, trace_file=folder / "trace",
                         env={"FVGM_MEMORY": str(memory), "FVGM_TRACE": str(folder / "trace"), **env})
