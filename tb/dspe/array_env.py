@@ -15,7 +15,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge
 from pyuvm import (
-    ConfigDB, uvm_agent, uvm_analysis_port, uvm_driver, uvm_env, uvm_monitor, uvm_sequence, uvm_sequence_item,
+    ConfigDB, uvm_agent, uvm_analysis_port, uvm_driver, uvm_env, uvm_monitor, uvm_sequence_item,
     uvm_sequencer, uvm_subscriber,
 )
 
@@ -23,6 +23,7 @@ from models import dspe
 from models.dspe import DEPTH
 from models.isa import Precision
 from tb.common.coverage import Coverage
+from tb.common.limited import LimitedSequence
 from tb.dspe import array_stimulus
 from tb.dspe.array_stimulus import Tile
 
@@ -38,7 +39,7 @@ class TileItem(uvm_sequence_item):
         self.tile = tile
 
 
-class TileSequence(uvm_sequence):
+class TileSequence(LimitedSequence):
     """Tiles in order, without a gap of its own."""
 
     def __init__(self, name: str, tiles: list[Tile]) -> None:

@@ -15,13 +15,14 @@ import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge, ValueChange
 from pyuvm import (
-    ConfigDB, uvm_agent, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_monitor, uvm_sequence, uvm_sequence_item,
+    ConfigDB, uvm_agent, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_monitor, uvm_sequence_item,
     uvm_sequencer, uvm_subscriber,
 )
 
 from models import mpu
 from models.config import Config
 from tb.common.coverage import Coverage
+from tb.common.limited import LimitedSequence
 from tb.mpu import stimulus
 from tb.mpu.stimulus import Program
 
@@ -34,7 +35,7 @@ class MpuItem(uvm_sequence_item):
         self.program = program
 
 
-class MpuSequence(uvm_sequence):
+class MpuSequence(LimitedSequence):
     """Programs in order."""
 
     def __init__(self, name: str, programs: list[Program]) -> None:

@@ -21,9 +21,9 @@ HERE = Path(__file__).resolve().parent
 REPORT = BUILD / "reports" / "sfu_cycles.json"
 
 
-def run(testcase: str, check: bool = True, store: int = SHORT_STORE, **variables: int) -> Results:
+def run(testcase: str, check: bool = True, store: int = SHORT_STORE, env: dict[str, str] | None = None, **variables: int) -> Results:
     """Simulate one test of cocotb_sfu."""
-    env = {f"FVGM_SFU_{k.upper()}": str(v) for k, v in variables.items()} | {"FVGM_SFU_REPORT": str(REPORT)}
+    env = {f"FVGM_SFU_{k.upper()}": str(v) for k, v in variables.items()} | {"FVGM_SFU_REPORT": str(REPORT)} | (env or {})
     return simulate("fvgm_sfu_tb", "tb.sfu.cocotb_sfu", name=f"sfu_{store}", parameters={"StoreGroups": store},
                     sources=[HERE / "fvgm_sfu_tb.sv"], env=env, testcase=testcase, check=check, public_file=HERE / "public.vlt")
 
@@ -56,3 +56,9 @@ def test_missed_coverage_is_found() -> None:
     """Too few scenes make the coverage fail."""
     result = run("SfuRandomTest", check=False, scenes=1)
     assert result.failed == 1 and "coverage goals missed" in result.log.read_text()
+
+
+def test_hang_is_found() -> None:
+    """Commands that are not over in time fail the run with one line (tb/common/limited.py); here no command can be."""
+    result = run("SfuRandomTest", check=False, scenes=1, env={"FVGM_LIMIT_NS": "100"})
+    assert result.failed == 1 and "timeout: scene is not done within 100 ns" in result.log.read_text()

@@ -13,15 +13,16 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, RisingEdge
 from pyuvm import (
-    ConfigDB, uvm_agent, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_monitor, uvm_sequence,
-    uvm_sequence_item, uvm_sequencer, uvm_subscriber,
+    ConfigDB, uvm_agent, uvm_analysis_port, uvm_component, uvm_driver, uvm_env, uvm_monitor, uvm_sequence_item,
+    uvm_sequencer, uvm_subscriber,
 )
 
 from models import su
 from models.isa import Opcode, encode
 from tb.common.coverage import Coverage
+from tb.common.limited import LimitedSequence
 from tb.common.sink import Sink
 from tb.su.stimulus import (
     AGES, BORDERS, COLUMNS, DENSITIES, EDGES, FILLS, PATTERNS, PRESSURES, SOURCES, SPECIALS, WINDOWS, Command, Scene, filled,
@@ -29,7 +30,6 @@ from tb.su.stimulus import (
 
 LOG_WORDS = 4096
 LOGS = ("mb", "wr", "count")
-TIMEOUT_NS = 2_000_000
 
 
 def payload(fields: dict[str, int]) -> int:
@@ -58,7 +58,7 @@ class SuItem(uvm_sequence_item):
         self.scene = scene
 
 
-class SuSequence(uvm_sequence):
+class SuSequence(LimitedSequence):
     """The given scenes, one after the other."""
 
     def __init__(self, name: str, scenes: list[Scene]) -> None:
@@ -98,23 +98,19 @@ class SuDriver(uvm_driver):
         await RisingEdge(dut.clk_i)
         self.ap.write(scene)
         target = int(dut.completed.value) + len(scene.commands)
-        limit = Timer(TIMEOUT_NS * len(scene.commands), unit="ns")
         for command in scene.commands:
             if command.idles:
                 dut.cmd_valid.value = 0
                 await ClockCycles(dut.clk_i, command.idles)
             dut.cmd.value = payload(command.fields)
             dut.cmd_valid.value = 1
-            await self._change(dut.accepted, limit)
+            await dut.accepted.value_change
         dut.cmd_valid.value = 0
         while int(dut.completed.value) != target:
-            await self._change(dut.completed, limit)
+            await dut.completed.value_change
         await ClockCycles(dut.clk_i, 4)
         assert not int(dut.busy.value), "busy without a command"
         self.ap.write(None)
-
-    async def _change(self, signal: Any, limit: Timer) -> None:
-        assert await First(signal.value_change, limit) is not limit, f"timeout: {signal._name} does not change"
 
 
 class SuMonitor(uvm_monitor):
