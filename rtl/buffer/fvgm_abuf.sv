@@ -104,18 +104,15 @@ module fvgm_abuf #(
     end
   end
 
-  logic [Slots-1:0][127:0] slot, line;
+  logic [Slots-1:0][127:0] pair, slot, line;
 
   always_comb begin
     for (int unsigned s = 0; s < Slots; s++) begin
       for (int unsigned k = 0; k < 8; k++) begin
-        case ({int8_q, high_q[s]})
-          2'b00: slot[s][16*k+:16] = bank_data[s][16*k+:16];
-          2'b01: slot[s][16*k+:16] = bank_data[s+Slots][16*k+:16];
-          2'b10: slot[s][16*k+:16] = {bank_data[2*s+1][8*k+:8], bank_data[2*s][8*k+:8]};
-          default: slot[s][16*k+:16] = {bank_data[2*s+1][64+8*k+:8], bank_data[2*s][64+8*k+:8]};
-        endcase
+        pair[s][16*k+:16] = high_q[s] ? {bank_data[2*s+1][64+8*k+:8], bank_data[2*s][64+8*k+:8]}
+                                      : {bank_data[2*s+1][8*k+:8], bank_data[2*s][8*k+:8]};
       end
+      slot[s] = int8_q ? pair[s] : high_q[s] ? bank_data[s+Slots] : bank_data[s];
     end
   end
 

@@ -1,7 +1,7 @@
 // Rotation: data_o[i] is data_i[(i + first_i) mod Count].
 //
 // Each level of four-way multiplexers takes two bits of first_i, the highest first; of an odd number of
-// bits the last level takes one. As sums of products the multiplexers of a level have nothing in
+// bits a level of two-way ones takes the last. As sums of products the multiplexers of a level have nothing in
 // common, so that each becomes one LUT6 a bit; as trees they would share inner nodes, of which a
 // mapper makes two small LUTs.
 //
@@ -16,15 +16,14 @@ module fvgm_rotate #(
   output logic [Count-1:0][Width-1:0] data_o
 );
 
-  localparam int unsigned PadBits = Bits % 2;
-  localparam int unsigned Levels = (Bits + PadBits) / 2;
+  localparam int unsigned Levels = Bits / 2;  // of four
 
   if (Count != 2 ** Bits || Count < 2) begin : gen_illegal_count
     $error("fvgm_rotate: Count must be a power of two, >= 2");
   end
 
-  logic [2*Levels-1:0] digits;
-  assign digits = (2 * Levels)'(first_i) << PadBits;
+  logic [Bits+1:0] first;
+  assign first = (Bits + 2)'(first_i);
 
   always_comb begin
     logic [Count-1:0][Width-1:0] from;
@@ -33,12 +32,13 @@ module fvgm_rotate #(
       from = data_o;
       data_o = '0;
       for (int unsigned d = 0; d < 4; d++) begin
-        if (digits[2*level+:2] == 2'(d)) begin
-          data_o = data_o | (from >> (Width * ((d << 2 * level) >> PadBits))) |
-                   (from << (Width * (Count - ((d << 2 * level) >> PadBits))));
+        if (first[2*level+Bits%2+:2] == 2'(d)) begin
+          data_o = data_o | (from >> (Width * (d << (2 * level + Bits % 2)))) |
+                   (from << (Width * (Count - (d << (2 * level + Bits % 2)))));
         end
       end
     end
+    if (Bits % 2 == 1 && first[0]) data_o = (data_o >> Width) | (data_o << (Width * (Count - 1)));
   end
 
 endmodule
