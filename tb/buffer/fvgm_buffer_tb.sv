@@ -59,10 +59,11 @@ module fvgm_buffer_tb #(
   end else if (Kind == 4) begin : gen_abuf
     assign rd_ready_o = '1;
     fvgm_abuf #(
-      .ChainRows(ReadUnits / 2), .Units(Units), .WriteUnits(WriteUnits), .WritePorts(WritePorts), .Narrow(1)
+      .ChainRows(ReadUnits / 2), .Units(Units), .WriteUnits(WriteUnits), .WritePorts(WritePorts),
+      .Narrow(1)
     ) u_dut (
-      .clk_i, .rst_ni, .rd_valid_i, .rd_int8_i(rd_stride_i[0]), .rd_upper_i(rd_stride_i[1]), .rd_addr_i,
-      .rd_data_o, .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
+      .clk_i, .rst_ni, .rd_valid_i, .rd_int8_i(rd_stride_i[0]), .rd_upper_i(rd_stride_i[1]),
+      .rd_addr_i, .rd_data_o, .wr_valid_i, .wr_ready_o, .wr_mask_i, .wr_addr_i, .wr_data_i
     );
   end else begin : gen_mbuf
     logic [ReadPorts-1:0][15:0] rd_addr;

@@ -26,7 +26,8 @@ module fvgm_mpu_tb
   logic stall_drain_o, stall_operand_o;
   logic [31:0] cycles_q, units_q, done_q, stall_drain_q, stall_operand_q, refused_q;
 
-  logic abuf_rd_valid, abuf_rd_int8, abuf_rd_upper, bbuf_rd_valid, pbuf_rd_valid, rbuf_rd_valid, wr_valid, wr_ready;
+  logic abuf_rd_valid, abuf_rd_int8, abuf_rd_upper, bbuf_rd_valid, pbuf_rd_valid, rbuf_rd_valid;
+  logic wr_valid, wr_ready;
   logic [$clog2(ABufUnits)-1:0] abuf_rd_addr;
   logic [$clog2(BBufUnits)-1:0] bbuf_rd_addr, bbuf_rd_stride;
   logic [$clog2(PBufEntries)-1:0] pbuf_rd_addr;
