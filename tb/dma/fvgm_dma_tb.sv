@@ -265,25 +265,33 @@ module fvgm_dma_tb
   );
 
   for (genvar b = 0; b < ABanks; b++) begin : gen_a
-    always @(posedge fill_i) $readmemh($sformatf("A_%0d.hex", b), u_abuf.gen_bank[b].u_ram.mem);
-    always @(posedge dump_i) $writememh($sformatf("A_%0d.hex", b), u_abuf.gen_bank[b].u_ram.mem);
+    always @(posedge fill_i) $readmemh($sformatf("A_%0d.hex", b),
+      u_abuf.u_banks.gen_bank[b].u_ram.mem);
+    always @(posedge dump_i) $writememh($sformatf("A_%0d.hex", b),
+      u_abuf.u_banks.gen_bank[b].u_ram.mem);
   end
   for (genvar b = 0; b < BBanks; b++) begin : gen_b
-    always @(posedge fill_i) $readmemh($sformatf("B_%0d.hex", b), u_bbuf.gen_bank[b].u_ram.mem);
-    always @(posedge dump_i) $writememh($sformatf("B_%0d.hex", b), u_bbuf.gen_bank[b].u_ram.mem);
+    always @(posedge fill_i) $readmemh($sformatf("B_%0d.hex", b),
+      u_bbuf.u_banks.gen_bank[b].u_ram.mem);
+    always @(posedge dump_i) $writememh($sformatf("B_%0d.hex", b),
+      u_bbuf.u_banks.gen_bank[b].u_ram.mem);
   end
   for (genvar b = 0; b < VBanks; b++) begin : gen_v
-    always @(posedge fill_i) $readmemh($sformatf("V_%0d.hex", b), u_vbuf.gen_bank[b].u_ram.mem);
-    always @(posedge dump_i) $writememh($sformatf("V_%0d.hex", b), u_vbuf.gen_bank[b].u_ram.mem);
+    always @(posedge fill_i) $readmemh($sformatf("V_%0d.hex", b),
+      u_vbuf.u_banks.gen_bank[b].u_ram.mem);
+    always @(posedge dump_i) $writememh($sformatf("V_%0d.hex", b),
+      u_vbuf.u_banks.gen_bank[b].u_ram.mem);
   end
   for (genvar b = 0; b < PBanks; b++) begin : gen_p
     always @(posedge fill_i) begin
-      $readmemh($sformatf("P_%0d.hex", b), u_pbuf.gen_copy[0].u_copy.gen_bank[b].u_ram.mem);
-      $readmemh($sformatf("P_%0d.hex", b), u_pbuf.gen_copy[1].u_copy.gen_bank[b].u_ram.mem);
+      $readmemh($sformatf("P_%0d.hex", b), u_pbuf.gen_copy[0].u_copy.u_banks.gen_bank[b].u_ram.mem);
+      $readmemh($sformatf("P_%0d.hex", b), u_pbuf.gen_copy[1].u_copy.u_banks.gen_bank[b].u_ram.mem);
     end
     always @(posedge dump_i) begin
-      $writememh($sformatf("P_%0d.hex", b), u_pbuf.gen_copy[0].u_copy.gen_bank[b].u_ram.mem);
-      $writememh($sformatf("P2_%0d.hex", b), u_pbuf.gen_copy[1].u_copy.gen_bank[b].u_ram.mem);
+      $writememh($sformatf("P_%0d.hex", b),
+        u_pbuf.gen_copy[0].u_copy.u_banks.gen_bank[b].u_ram.mem);
+      $writememh($sformatf("P2_%0d.hex", b),
+        u_pbuf.gen_copy[1].u_copy.u_banks.gen_bank[b].u_ram.mem);
     end
   end
 
