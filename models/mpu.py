@@ -148,8 +148,12 @@ def ideal_cycles(fields: Mapping[str, int], config: Config) -> int:
 
 
 def passes(fields: Mapping[str, int], abuf: np.ndarray, bbuf: np.ndarray, config: Config) -> np.ndarray:
-    """int64[tiles]: passes of the steps of every tile of an FP16 command on these operands (models/dspe.py), in the order of the tiles:
-    at least one a step, more where exponents lie far apart."""
+    """int64[tiles]: passes of the steps of every tile of a command on these operands (models/dspe.py), in the order of the tiles: one a
+    step, more where the exponents of FP16 lie far apart."""
+    if fields["precision"] == Precision.INT8:
+        tiles = fields["batch"] * -(-fields["m"] // config.int8_rows) * -(-fields["n"] // config.tile_cols)
+        return np.full(tiles, -(-fields["k"] // dspe.DEPTH))
+
     def kinds(lines: np.ndarray, tile: int, *window: int) -> np.ndarray:
         """Number of classes [batch, tiles, steps] of lines [batch, n, k], tile by tile."""
         batch, n, k = lines.shape

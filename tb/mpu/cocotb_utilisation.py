@@ -100,7 +100,7 @@ async def measure(machine: Config, images: dict, folder: Path, kind: str, m: int
     macs = commands * mpu.macs(fields)
     return {
         "kind": kind, "m": m, "n": n, "k": k, "precision": "int8" if kind == "int8" else "fp16", "batch": commands * batch,
-        "macs": macs, "macs_per_cycle": peak, "ideal_cycles": commands * mpu.ideal_cycles(fields, machine), "passes": commands * mpu.passes(fields, images["abuf"], images["bbuf"], machine), "cycles": cycles,
+        "macs": macs, "macs_per_cycle": peak, "ideal_cycles": commands * mpu.ideal_cycles(fields, machine), "passes": commands * int(mpu.passes(fields, images["abuf"], images["bbuf"], machine).sum()), "cycles": cycles,
         "utilisation": round(macs / cycles / peak, 5), **stalls, "cycles_per_second": round(rate),
     }
 

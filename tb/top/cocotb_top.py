@@ -217,7 +217,7 @@ def bad_instructions(config: Config, base: int) -> Iterator[Bad]:
                          (Buffer.P, 4 * config.pbuf)):
         yield one(f"load_beyond_{buffer.name}", Cause.BUFFER_RANGE, Opcode.LOAD, load, buffer=buffer, base=size - 7)
     yield one("store_beyond_V", Cause.BUFFER_RANGE, Opcode.STORE, store, base=config.vbuf - 7)
-    yield one("gemm_a", Cause.BUFFER_RANGE, Opcode.GEMM, gemm, a_base=config.abuf - 5)
+    yield one("gemm_a", Cause.BUFFER_RANGE, Opcode.GEMM, gemm, a_base=config.abuf - 6)
     yield one("gemm_b", Cause.BUFFER_RANGE, Opcode.GEMM, gemm, b_base=config.bbuf - 17)
     yield one("gemm_o", Cause.BUFFER_RANGE, Opcode.GEMM, gemm, o_base=config.vbuf - 21)
     yield one("gemm_o_fp32", Cause.BUFFER_RANGE, Opcode.GEMM, gemm, out_fp32=1, o_base=config.vbuf - 23)

@@ -61,6 +61,7 @@ class TaskSlot(Slot):
                  readable: list[Area], chain: float) -> None:
         super().__init__(number, config, rng, base)
         self.a, self.b, self.v, self.p, self.r, self.m = place
+        self.a -= self.a % 2  # INT8 rows lie at even units
         self.area, self.readable, self.chain = area, readable, chain
         self.read: list[Area] = []
         self.stored: list[tuple[int, int, int]] = []
