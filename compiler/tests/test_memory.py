@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compiler.errors import CompileError
-from compiler.memory import HbmMap, Pool, Region, Tensor, Tracked, overlap, without
+from compiler.memory import HbmMap, Pool, Region, Tensor, Tracked, overlap, panel_step, without
 
 
 def cells(part: tuple, size: int) -> set[tuple[int, int]]:
@@ -69,6 +69,25 @@ def test_pool_never_overlaps_and_new_blocks_inherit() -> None:
         for w in words:
             touched[w] = {index}
         index += 1
+
+
+def test_blocks_start_at_multiples_of_the_granule() -> None:
+    """Also behind blocks of odd sizes, freed ones and where space is tight."""
+    rng, pool = np.random.default_rng(5), Pool("abuf", 101, 2)
+    for number in range(300):
+        pool.tight = number % 3 == 0
+        if pool.live and (rng.random() < 0.4 or pool.available < 20):
+            pool.free(pool.live[int(rng.integers(len(pool.live)))])
+        elif pool.available > 40:
+            block = pool.alloc(int(rng.integers(1, 12)))
+            assert block.base % 2 == 0 and block.base + block.units <= 101
+
+
+def test_panel_steps_hold_the_rows_at_even_units() -> None:
+    """Of four banks a row's units, a step apart, meet more than one."""
+    for rows in range(1, 200):
+        step = panel_step(rows)
+        assert rows <= step <= rows + 3 and step % 2 == 0 and step % 4
 
 
 def test_pool_names_itself_when_full() -> None:

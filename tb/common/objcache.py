@@ -2,8 +2,8 @@
 
     objcache.py FOLDER c++ ... -c -o name.o source.cpp
 
-An object of the library is taken from FOLDER when the same command, its folder aside, made it before; everything else is compiled as it stands. Without the
-library's five files a small test bench builds in half the time.
+An object of the library is taken from FOLDER when the same command made it before, in whatever folder; everything else is compiled as
+it stands.
 """
 
 from __future__ import annotations
