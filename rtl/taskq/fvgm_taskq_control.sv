@@ -102,7 +102,9 @@ module fvgm_taskq_control #(
   // Slices lie in the buffers; those of abuf start at even units, as INT8 operands must (fvgm_abuf).
   always_comb begin
     slice_cause = CauseNone;
-    if (ctrl_i.slices.base[SliceA][0] || ctrl_i.slices.size[SliceA][0]) slice_cause = CauseMisaligned;
+    if (ctrl_i.slices.base[SliceA][0] || ctrl_i.slices.size[SliceA][0]) begin
+      slice_cause = CauseMisaligned;
+    end
     for (int unsigned b = 0; b < NumSliceBuffers; b++) begin
       if (32'(slice_end_q[b]) > Sizes[b]) slice_cause = CauseBufferRange;
     end
