@@ -7,6 +7,7 @@ every tile is one arithmetic sequence of rows: one transfer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from compiler.memory import Block, Part, Shared, Tensor, ceil_div, panel_step
 from compiler.stage import Stage
 from models.isa import Buffer, Layout, Opcode, Precision, SfuOp, SliceBuffer
 
+Runs = Sequence[tuple[int, int, int]]  # address, rows, stride
 MAX_ROW_UNITS = (1 << 16) - 1
 
 
@@ -59,48 +61,45 @@ class Lowering(Stage):
 
     # ------------------------------------------------------------------------------------------------------- transfers
 
+    @staticmethod
+    def _transfers(runs: Runs, base: int, row_step: int) -> Iterator[tuple[dict[str, int], Part]]:
+        """Fields of a transfer for each run, one behind the other in a buffer from `base` on, and which of all rows it moves."""
+        row = 0
+        for address, rows, stride in runs:
+            many = rows > 1
+            yield {"hbm_addr": address, "rows": rows, "hbm_stride": stride if many else 0, "base": base + row * row_step,
+                   "row_step": row_step if many else 0}, ((row, row + rows),)
+            row += rows
+
     def load(self, tag: int, tensor: Tensor | None, part: Part, buffer: Buffer, block: Block, base: int, *, units: int,
              row_step: int, unit_step: int = 1, source: tuple[int, int, int] | None = None, into: Part = None,
              by_frame: bool = False) -> None:
         """Rows of a tensor (or of read-only `source` = address, rows, stride) into a block, frame after frame if `by_frame`."""
-        for address, rows, stride in [source] if source else tensor.runs(part, by_frame):
-            self.program.emit(
-                Opcode.LOAD, tag, [] if source else [(tensor, part)], [(block, into)], hbm_addr=address, rows=rows,
-                row_units=units, hbm_stride=stride if rows > 1 else 0, buffer=int(buffer), base=base,
-                row_step=row_step if rows > 1 else 0, unit_step=unit_step)
-            base += rows * row_step
+        for fields, _ in self._transfers([source] if source else tensor.runs(part, by_frame), base, row_step):
+            self.program.emit(Opcode.LOAD, tag, [] if source else [(tensor, part)], [(block, into)], row_units=units, buffer=int(buffer),
+                              unit_step=unit_step, **fields)
 
     def store(self, tag: int, block: Block, base: int, tensor: Tensor, part: Part, *, units: int, row_step: int,
               outof: Part = None, by_frame: bool = False) -> None:
         """Rows of a vbuf block into a tensor, from frame after frame if `by_frame`."""
-        for address, rows, stride in tensor.runs(part, by_frame):
-            self.program.emit(
-                Opcode.STORE, tag, [(block, outof)], [(tensor, part)], hbm_addr=address, rows=rows, row_units=units,
-                hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=base, row_step=row_step if rows > 1 else 0,
-                unit_step=1)
-            base += rows * row_step
+        for fields, _ in self._transfers(tensor.runs(part, by_frame), base, row_step):
+            self.program.emit(Opcode.STORE, tag, [(block, outof)], [(tensor, part)], row_units=units, buffer=int(Buffer.V), unit_step=1,
+                              **fields)
 
     def load_rows(self, tag: int, tensor: Tensor, part: Part, by_frame: bool) -> Block:
         """A tile's rows into a new vbuf block, row after row, frame after frame if `by_frame`."""
         runs, units = tensor.runs(part, by_frame), tensor.units
-        block, row = self.v.alloc(sum(r[1] for r in runs) * units), 0
-        for address, rows, stride in runs:
-            self.program.emit(
-                Opcode.LOAD, tag, [(tensor, part)], [(block, ((row, row + rows),))], hbm_addr=address, rows=rows, row_units=units,
-                hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=block.base + row * units, row_step=units,
-                unit_step=1)
-            row += rows
+        block = self.v.alloc(sum(r[1] for r in runs) * units)
+        for fields, moved in self._transfers(runs, block.base, units):
+            self.program.emit(Opcode.LOAD, tag, [(tensor, part)], [(block, moved)], row_units=units, buffer=int(Buffer.V), unit_step=1,
+                              **fields)
         return block
 
     def store_rows(self, tag: int, block: Block, tensor: Tensor, part: Part, by_frame: bool) -> None:
         """A block of a tile's rows back into its tensor."""
-        row, units = 0, tensor.units
-        for address, rows, stride in tensor.runs(part, by_frame):
-            self.program.emit(
-                Opcode.STORE, tag, [(block, ((row, row + rows),))], [(tensor, part)], hbm_addr=address, rows=rows,
-                row_units=units, hbm_stride=stride if rows > 1 else 0, buffer=int(Buffer.V), base=block.base + row * units,
-                row_step=units, unit_step=1)
-            row += rows
+        for fields, moved in self._transfers(tensor.runs(part, by_frame), block.base, tensor.units):
+            self.program.emit(Opcode.STORE, tag, [(block, moved)], [(tensor, part)], row_units=tensor.units, buffer=int(Buffer.V),
+                              unit_step=1, **fields)
 
     def mask_image(self, keep: np.ndarray) -> tuple[int, int]:
         """(address, units) of a tile's mask bits in the image; equal masks are kept once."""

@@ -15,10 +15,11 @@ import numpy as np
 from compiler.assemble import Assembled, Assembler
 from compiler.attention import (Planes, attention_tags, spatial_attention, spatial_sizes, temporal_attention,
                                 temporal_sizes)
+from compiler.branches import Branch
 from compiler.checkpoint import Checkpoint, Dims, host_tensors
+from compiler.ends import final_phase, patch_phase
 from compiler.errors import CompileError
-from compiler.layers import (Branch, Modulation, final_phase, mlp_phase, output_phase, patch_phase, qkv_phase, query_phase,
-                             text_phase)
+from compiler.layers import Modulation, mlp_phase, output_phase, qkv_phase, query_phase, text_phase
 from compiler.lower import Lowering
 from compiler.memory import HBM_BYTES, HbmMap, Region, Tensor, ceil_div, round_up
 from compiler.program import ALL_SLICES, Op
