@@ -10,6 +10,7 @@ real frames.  Needs numpy, safetensors, pillow, matplotlib and rich; decoding cl
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from rich.progress import Progress
 from workloads import metrics
 from workloads.calibrate import BUILD, front
 from workloads.quality_report import RESULTS, contact_sheet, draw_front, draw_masks, flicker, nearest_real, real_frames, ssim
-from workloads.quality_runs import CAPTIONS, OBLIVIOUS, PARTS, SEEDS, Study, jobs, method_of, other_seed, runs_of, sparse_rows
+from workloads.quality_runs import CAPTIONS, PARTS, SEEDS, Study, jobs, method_of, other_seed, runs_of, sparse_rows
 from workloads.sparsity import POLICY_FILE, regions
 
 OUT = Path(__file__).resolve().parent.parent / "bench" / "results" / "sparsity.json"
@@ -147,18 +148,16 @@ def work(study: Study, rows: list[dict], parts: list[str]) -> None:
     todo = [(part, *job) for part in parts for job in jobs(rows, part)]
     with Progress() as progress:
         task = progress.add_task("runs", total=len(todo))
-        for part, run, row, with_controls, oblivious in todo:
+        for part, run, row, with_controls in todo:
             progress.update(task, description=f"{part}: {row['source']} {row['thresholds']}")
             study.result(run, {"sampler": row["sampler"], "steps": row["steps"]})
             study.result(run, {"sampler": "euler", "steps": 50})
             result = study.result(run, method_of(row))
-            if oblivious:
-                study.result(other_seed(run), {"sampler": row["sampler"], "steps": row["steps"]})
             if with_controls:
+                study.result(other_seed(run), {"sampler": row["sampler"], "steps": row["steps"]})
                 reduction = round(float(result["macs"][3] / result["macs"][0]), 3)
-                for key, methods in study.controls(row, reduction).items():
-                    for method in methods if oblivious or key not in OBLIVIOUS else ():
-                        study.result(run, method)
+                for method in itertools.chain(*study.controls(row, reduction).values()):
+                    study.result(run, method)
             progress.advance(task)
 
 

@@ -24,9 +24,8 @@ CAPTIONS = (
 )  # none of them is a caption of the calibration
 SEEDS = (101, 102, 103)
 PARTS = ("main", "captions", "precision", "prepared", "thresholds", "windows", "controls", "seeds", "rest")
-FEW = 3  # runs with oblivious masks
+FEW = 3  # runs that come first, so that a short study has every main row
 SIDE = 2  # runs of precision, thresholds and windows until `rest`
-OBLIVIOUS = ("random_psnr", "round_robin_psnr")
 FP16_STEPS = (0, 10, 20)  # of the rows with prepared weights
 EVALUATIONS = (8, 9, 10, 11, 12, 13, 15, 16, 20, 25, 34, 42)  # of the controls without token machinery
 
@@ -189,13 +188,13 @@ def other_seed(run: tuple[str, int]) -> tuple[str, int]:
 
 
 def jobs(rows: list[dict], part: str) -> list[tuple]:
-    """(run, row, whether with controls, whether with oblivious masks) of a part, run by run so that rows stay comparable."""
+    """(run, row, whether with controls) of a part, run by run so that rows stay comparable."""
     first, others = runs_of(SEEDS[:1]), runs_of(SEEDS[1:])
     main, side = [r for r in rows if r["part"] == "main"], [r for r in rows if r["part"] == part]
     return {
-        "main": [(run, r, True, True) for run in first[:FEW] for r in main],
-        "captions": [(run, r, False, False) for run in first for r in main],
-        "controls": [(run, r, True, False) for run in first for r in main],
-        "seeds": [(run, r, True, False) for run in others for r in main],
-        "rest": [(run, r, r["part"] == "windows" and run in first, False) for run in first + others for r in rows],
-    }.get(part, [(run, r, False, False) for r in side for run in first[:SIDE]])
+        "main": [(run, r, True) for run in first[:FEW] for r in main],
+        "captions": [(run, r, False) for run in first for r in main],
+        "controls": [(run, r, True) for run in first for r in main],
+        "seeds": [(run, r, True) for run in others for r in main],
+        "rest": [(run, r, r["part"] == "windows" and run in first) for run in first + others for r in rows],
+    }.get(part, [(run, r, False) for r in side for run in first[:SIDE]])
