@@ -28,7 +28,8 @@ from host import sim, sparse
 from models import config as configs
 from models import core, cycles
 from models.isa import INSTRUCTION_BYTES
-from models.scheduler import Windows, decode_program
+from models.scheduler import decode_program
+from models.scheduler_check import Windows
 from models.taskq import decode_table
 from tb.top.harness import Knobs, TasksResult, simulate_tasks
 from workloads import inputs as workload

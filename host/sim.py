@@ -29,7 +29,7 @@ from host import report, trace
 from models import config as configs
 from models import core
 from models.isa import Cause
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 from models.slices import Slices
 from workloads import inputs as workload
 from workloads import latte

@@ -19,7 +19,8 @@ import numpy as np
 from models import dma, mpu, ru, sfu, su
 from models.config import UNIT_BYTES, Config
 from models.isa import INSTRUCTION_BYTES, NUM_COUNTS, UNIT_OF, Buffer, Cause, Opcode, Precision, Unit
-from models.scheduler import Queues, Windows, check_many, check_program, decode_program, resolve
+from models.scheduler import Queues, decode_program, resolve
+from models.scheduler_check import Windows, check_many, check_program
 from models.slices import Slices, relocate
 from models.taskq import TaskQueue, check_entry, check_table, decode_table
 

@@ -23,9 +23,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from models.isa import INSTRUCTION_BYTES, NUM_AREAS, NUM_EVENTS, NUM_TASK_WAITS, Cause, TaskKind, decode_task
+from models.scheduler_check import ADDRESS_BITS
 
 EVENT_BITS = 16
-ADDRESS_BITS = 40
 
 Fields = Mapping[str, int]
 

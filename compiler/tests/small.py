@@ -14,7 +14,7 @@ from compiler.checkpoint import Dims, RandomCheckpoint, expected_shapes
 from compiler.model import Compiled
 from models import core
 from models.isa import Cause
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 from workloads import latte
 
 # Hashes of tensors that blocks left when they were one linear program.

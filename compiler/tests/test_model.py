@@ -24,7 +24,7 @@ from models import config as configs
 from models import core
 from models.config import Config
 from models.isa import NUM_AREAS, Cause, Precision, TaskKind, decode_task
-from models.scheduler import check_program
+from models.scheduler_check import check_program
 from models.taskq import check_table, stuck
 from workloads import latte
 

@@ -21,7 +21,7 @@ from compiler.model import compile_blocks
 from models import config as configs
 from models import core
 from models.isa import Buffer, Cause, Opcode, Precision, SfuOp, TaskKind, Unit, encode, encode_task
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 from models.slices import Slices
 from workloads import inputs as workload
 from workloads import latte

@@ -12,8 +12,8 @@ import pytest
 
 from models.config import Config
 from models.isa import Buffer, Cause, Layout, Opcode, Precision, RuOp, SfuOp, decode, encode
-from models.scheduler import (Counts, DeadlockError, Semaphores, Windows, check, check_many, check_program,
-                              decode_program, execution_order, resolve)
+from models.scheduler import Counts, DeadlockError, Semaphores, decode_program, execution_order, resolve
+from models.scheduler_check import Windows, check, check_many, check_program
 
 CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, mbuf=64,
                 queue_depth=2, axi_slots=2, burst_beats=4, contexts=2, task_window=4)

@@ -1,4 +1,4 @@
-// Checks every field of one instruction; models/scheduler.py states the same checks.
+// Checks every field of one instruction; models/scheduler_check.py states the same checks.
 //
 // Flags, lengths and alignment are looked at in one cycle. Address ranges are sums
 // base + (n_0 - 1) * step_0 + (n_1 - 1) * step_1 ...: one 16 x 32 multiplier and one accumulator take a

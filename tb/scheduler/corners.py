@@ -13,7 +13,7 @@ import numpy as np
 
 from models.config import Config
 from models.isa import HEADER, HEADER_BITS, INSTRUCTION_BYTES, PAYLOAD, Opcode, decode, encode
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 
 ORIGIN = 0x40_0000_0000
 WINDOWS = Windows((ORIGIN, ORIGIN + 0xC000), (ORIGIN + 0xC000, ORIGIN + 0x10000))

@@ -9,7 +9,8 @@ from pyuvm import ConfigDB, uvm_scoreboard
 
 from models.config import Config
 from models.isa import INSTRUCTION_BYTES, UNIT_OF, Cause, Opcode, Unit
-from models.scheduler import Counts, Queues, check, resolve
+from models.scheduler import Counts, Queues, resolve
+from models.scheduler_check import check
 from tb.scheduler.corners import ORIGIN, WINDOWS, change
 from tb.scheduler.stimulus import CAUSE_OF, MOST, ROWS_OF, Item, payload_bits
 

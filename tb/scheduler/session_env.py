@@ -21,7 +21,8 @@ from pyuvm import (ConfigDB, uvm_analysis_port, uvm_component, uvm_driver, uvm_e
 
 from models.config import Config
 from models.isa import INSTRUCTION_BYTES, PAYLOAD, SLICED, UNIT_OF, Cause, Opcode, SliceBuffer, Unit, encode
-from models.scheduler import Counts, Queues, check, resolve
+from models.scheduler import Counts, Queues, resolve
+from models.scheduler_check import check
 from models.slices import Slices, buffer_sizes, relocate, sliced
 from tb.common.coverage import Coverage
 from tb.scheduler.corners import ORIGIN, WINDOWS, change

@@ -23,7 +23,7 @@ from models import core as core_model
 from models.config import Config
 from models.config import load as load_config
 from models.isa import UNIT_OF, Buffer, Cause, Opcode, SfuOp, Unit, decode, encode
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 from tb.common.coverage import Coverage
 from tb.common.seed import rng as stream
 from tb.top.harness import HBM_BASE

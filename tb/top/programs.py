@@ -17,7 +17,7 @@ import numpy as np
 
 from models.config import Config
 from models.isa import Buffer, Layout, Opcode, Precision, SfuOp, encode
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 
 SLOTS = 4
 REGION_BYTES = 1 << 17

@@ -20,7 +20,7 @@ from models.config import Config
 from models.core import Choice
 from models.isa import (INSTRUCTION_BYTES, MAX_CORES, NUM_AREAS, NUM_TASK_WAITS, Buffer, Layout, Opcode, SliceBuffer, TaskKind, decode,
                         encode, encode_task)
-from models.scheduler import Windows
+from models.scheduler_check import Windows
 from models.slices import Slices, sliced
 from models.taskq import decode_table, stuck
 from tb.top.programs import INPUT, KINDS, SLOTS, Slot
