@@ -262,7 +262,7 @@ PAYLOAD: dict[Opcode, tuple[Field, ...]] = {
         ("op", 4, "SfuOp"),
         ("x_fp32", 1, "1: x rows are FP32 (SOFTMAX only), 0: FP16"),
         ("out_fp16", 1, "LAYERNORM, QUANT, GELU: 1: FP16 out without scaling, 0: INT8 out and its scale into rbuf; else 0"),
-        ("affine", 1, "LAYERNORM: y = y*a + b by pbuf; RESIDUAL: y = y*a (gate) by pbuf; else 0"),
+        ("affine", 1, "LAYERNORM, QUANT: y = y*a + b by pbuf; GELU: y = y + b; RESIDUAL: y = y*a (gate); SOFTMAX: 0"),
         ("rows", 16, "rows, at least 1"),
         ("cols", 16, "elements per row, at least 1"),
         ("x_base", 20, "vbuf: first unit of row 0 of x; elements of a row are contiguous"),

@@ -58,7 +58,7 @@ def _illegal_field(opcode: Opcode, f: dict[str, np.ndarray]) -> np.ndarray:
         return ((op < SfuOp.LAYERNORM) | (op > SfuOp.RESIDUAL)
                 | ((f["x_fp32"] == 1) & (op != SfuOp.SOFTMAX))
                 | ((f["out_fp16"] == 1) & ~scaled)
-                | ((f["affine"] == 1) & (op != SfuOp.LAYERNORM) & (op != SfuOp.RESIDUAL))
+                | ((f["affine"] == 1) & (op == SfuOp.SOFTMAX))
                 | ((f["dst"] != Buffer.A) & (f["dst"] != Buffer.V)))
     if opcode == Opcode.SU:
         bad = ((f["rows"] > MAX_LIST_ROWS) | (f["count"] != 0) | ((f["step"] == 1) & (f["meta"] == 0))

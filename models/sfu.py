@@ -119,7 +119,7 @@ def results(fields: Mapping[str, int], vbuf: np.ndarray, pbuf: np.ndarray) -> Wr
     if x_type is np.float16:
         x = f16_to_f32(x)
     affine = None
-    if fields["affine"] and op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL):
+    if fields["affine"] and op != SfuOp.SOFTMAX:
         entries = pbuf[fields["pbuf_base"] + np.arange(-(-cols // LANES))]
         affine = np.ascontiguousarray(entries).view(np.float32).reshape(-1, 2)[:cols].T
 
@@ -132,10 +132,10 @@ def results(fields: Mapping[str, int], vbuf: np.ndarray, pbuf: np.ndarray) -> Wr
     else:
         if op == SfuOp.LAYERNORM:
             x = layernorm(x, _float(fields["imm0"]), _float(fields["imm1"]))
-            if affine is not None:
-                x = f32_add(f32_mul(x, affine[0]), affine[1])
         elif op == SfuOp.GELU:
             x = gelu(x)
+        if affine is not None:
+            x = f32_add(x if op == SfuOp.GELU else f32_mul(x, affine[0]), affine[1])
         if fields["out_fp16"]:
             out = f32_to_f16(x)
         else:

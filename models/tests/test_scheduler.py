@@ -158,7 +158,7 @@ def random_instruction(rng: np.random.Generator) -> dict[str, int]:
     op = SfuOp(r(1, 5))
     return decode(encode(opcode, op=op, x_fp32=r(0, 1) if op == SfuOp.SOFTMAX else 0,
                          out_fp16=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0,
-                         affine=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL) else 0, rows=r(1, 20), cols=r(1, 80),
+                         affine=r(0, 1) if op != SfuOp.SOFTMAX else 0, rows=r(1, 20), cols=r(1, 80),
                          x_base=r(0, 200), x_step=r(0, 16), y_base=r(0, 200), y_step=r(0, 16), dst=2 * r(0, 1),
                          d_base=r(0, 150),
                          d_row=r(0, 16), d_unit=r(0, 12), pbuf_base=r(0, 14), rbuf_base=r(0, 40)))
@@ -214,7 +214,9 @@ LIST = LOAD | dict(list=1, bound=4, rows=3, hbm_stride=0x40, row_step=0)
     (Opcode.SFU, SFU, {"op": 0}, Cause.ILLEGAL_FIELD),
     (Opcode.SFU, SFU, {"op": 6}, Cause.ILLEGAL_FIELD),
     (Opcode.SFU, SFU, {"x_fp32": 1}, Cause.ILLEGAL_FIELD),
-    (Opcode.SFU, SFU, {"affine": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"op": SfuOp.SOFTMAX, "affine": 1}, Cause.ILLEGAL_FIELD),
+    (Opcode.SFU, SFU, {"affine": 1}, Cause.NONE),
+    (Opcode.SFU, SFU, {"op": SfuOp.GELU, "affine": 1}, Cause.NONE),
     (Opcode.SFU, SFU, {"dst": 1}, Cause.ILLEGAL_FIELD),
     (Opcode.SFU, SFU, {"dst": 3}, Cause.ILLEGAL_FIELD),
     (Opcode.SFU, SFU, {"op": SfuOp.SOFTMAX, "out_fp16": 1}, Cause.ILLEGAL_FIELD),

@@ -187,15 +187,16 @@ def fields(op: SfuOp, **values: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("cols", [5, 8, 13, 20])
 @pytest.mark.parametrize("fp16", [0, 1])
-def test_results_addresses(cols: int, fp16: int) -> None:
-    """Units, padding, scales and affine of a LAYERNORM against a literal loop; buffers that it must not touch stay."""
+@pytest.mark.parametrize("op", [SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU])
+def test_results_addresses(op: SfuOp, cols: int, fp16: int) -> None:
+    """Units, padding, scales and affine against a literal loop; buffers that it must not touch stay."""
     rng = np.random.default_rng(7)
     rows, groups = 3, -(-cols // 8)
     vbuf, abuf = (rng.integers(0, 256, (256, 16), np.uint8) for _ in range(2))
     vbuf[:64] = rng.normal(size=(64, 8)).astype(np.float16).view(np.uint8)
     pbuf = rng.normal(size=(8, 16)).astype(np.float32).view(np.uint8)
     rbuf = np.arange(32, dtype=np.float32)
-    f = fields(SfuOp.LAYERNORM, rows=rows, cols=cols, x_base=2, x_step=7, out_fp16=fp16, affine=1, dst=int(Buffer.A), d_base=9,
+    f = fields(op, rows=rows, cols=cols, x_base=2, x_step=7, out_fp16=fp16, affine=1, dst=int(Buffer.A), d_base=9,
                d_row=1, d_unit=11, pbuf_base=3, rbuf_base=5, imm0=bits(1 / cols)[0], imm1=bits(1e-5)[0])
     before = [b.copy() for b in (vbuf, pbuf, rbuf, abuf)]
     v, r, a = sfu.execute(f, vbuf, pbuf, rbuf, abuf)
@@ -204,8 +205,10 @@ def test_results_addresses(cols: int, fp16: int) -> None:
     expected, scales = abuf.copy(), rbuf.copy()
     for row in range(rows):
         x = f16_to_f32(vbuf[2 + 7 * row:2 + 7 * row + groups].view(np.float16).reshape(-1)[:cols])[None]
-        y = sfu.layernorm(x, np.float32(1 / cols), np.float32(1e-5))
-        y = f32_add(y * ab[3:3 + groups, :, 0].reshape(-1)[:cols], ab[3:3 + groups, :, 1].reshape(-1)[:cols])
+        factor, term = (ab[3:3 + groups, :, i].reshape(-1)[:cols] for i in range(2))
+        if op == SfuOp.LAYERNORM:
+            x = sfu.layernorm(x, np.float32(1 / cols), np.float32(1e-5))
+        y = f32_add(gelu(x) if op == SfuOp.GELU else x * factor, term)
         if fp16:
             out = y.astype(np.float16)
         else:

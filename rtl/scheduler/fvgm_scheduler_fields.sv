@@ -55,8 +55,7 @@ module fvgm_scheduler_fields (
       end
       OpSfu: begin
         case (sfu.op)
-          SfuLayernorm: illegal_field = sfu.x_fp32;
-          SfuQuant, SfuGelu: illegal_field = sfu.x_fp32 || sfu.affine;
+          SfuLayernorm, SfuQuant, SfuGelu: illegal_field = sfu.x_fp32;
           SfuSoftmax: illegal_field = sfu.out_fp16 || sfu.affine;
           SfuResidual: illegal_field = sfu.x_fp32 || sfu.out_fp16;
           default: illegal_field = 1'b1;

@@ -87,7 +87,7 @@ module fvgm_sfu_batch
       next_q.op <= sfu_op_e'(cmd_i.op);
       next_q.int8 <= !cmd_i.out_fp16 && cmd_i.op != SfuSoftmax && cmd_i.op != SfuResidual;
       next_q.fp32 <= cmd_i.x_fp32 && cmd_i.op == SfuSoftmax;
-      next_q.affine <= cmd_i.affine && (cmd_i.op == SfuLayernorm || cmd_i.op == SfuResidual);
+      next_q.affine <= cmd_i.affine && cmd_i.op != SfuSoftmax;
       next_q.long_row <= 32'(last_group) >= LongestRow;
       next_q.x_base <= cmd_i.x_base;
       next_q.x_step <= cmd_i.x_step;

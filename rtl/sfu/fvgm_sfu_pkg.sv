@@ -73,7 +73,7 @@ package fvgm_sfu_pkg;
     logic square;  // times itself
     logic exp;  // exp2((x - max) * imm0)
     logic gelu;
-    logic affine;  // * a + b; for RESIDUAL * a
+    logic affine;  // * a + b; for RESIDUAL * a, for GELU + b
     logic residual;  // + x
     logic half;  // to FP16
   } mode_t;

@@ -1,4 +1,4 @@
-"""Cycles of GEMMs on the test top of the mpu, results checked; writes FVGM_MPU_REPORT. FVGM_MPU_VALUES: kind of operands."""
+"""Cycles of GEMMs on the test top of the mpu, results checked; writes FVGM_MPU_REPORT. FVGM_MPU_VALUES: kind of operands; FVGM_MPU_SHAPES: `table` or `ragged`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import cocotb
+import numpy as np
 from cocotb.triggers import FallingEdge, ValueChange
 
 from models import config, mpu
@@ -24,10 +25,12 @@ GEMMS = [
     ("fp16_kn", 16, 72, 16, 64, 4), ("fp16_nk", 16, 16, 72, 64, 4), ("fp16_kn", 96, 96, 96, 1, 1),
     ("int8", 96, 1152, 96, 1, 1), ("int8", 128, 216, 1152, 1, 1), ("int8", 64, 216, 216, 1, 1), ("int8", 64, 864, 216, 1, 1),
 ]
+RAGGED = [("fp16_nk", 3, 5, 20, 30, 1), ("fp16_kn", 1, 5, 20, 30, 1), ("fp16_nk", 5, 13, 9, 20, 1)]
+GAP = 32  # units behind the rows of a ragged panel, of any bits
 
 
-def command(kind: str, m: int, n: int, k: int, batch: int) -> dict[str, int]:
-    """Fields with panels packed one behind the other from unit 0."""
+def command(kind: str, m: int, n: int, k: int, batch: int, gap: int = 0) -> dict[str, int]:
+    """Fields with panels one behind the other from unit 0, `gap` units behind the rows of each group of A."""
     precision, layout = stimulus.KINDS[kind]
     fp32 = kind == "fp16_nk"
     groups = -(-k // mpu.UNIT_K[precision])
@@ -37,7 +40,7 @@ def command(kind: str, m: int, n: int, k: int, batch: int) -> dict[str, int]:
     row = -(-n // 8) * (2 if fp32 else 1)
     return stimulus.encoded({
         "precision": int(precision), "b_layout": int(layout), "m": m, "n": n, "k": k, "batch": batch, "out_fp32": int(fp32),
-        "row_scale": int(not fp32), "col_affine": int(precision == Precision.INT8), "a_step": m, "a_batch": groups * m,
+        "row_scale": int(not fp32), "col_affine": int(precision == Precision.INT8), "a_step": m + gap, "a_batch": groups * (m + gap),
         "b_step": b_row if kn else n, "b_batch": b_units, "o_step": row, "o_batch": m * row,
     })
 
@@ -72,10 +75,21 @@ async def clear() -> None:
     dut.clear_i.value = 0
 
 
-async def measure(machine: Config, images: dict, folder: Path, kind: str, m: int, n: int, k: int, batch: int, commands: int) -> dict:
+def surrounded(images: dict, machine: Config) -> dict:
+    """The images with any bits in abuf wherever no command of RAGGED has its rows."""
+    rows = np.zeros(machine.abuf, bool)
+    for kind, m, n, k, batch, _ in RAGGED:
+        f = command(kind, m, n, k, batch, GAP)
+        at = f["a_step"] * np.arange(f["a_batch"] // f["a_step"] * batch)
+        rows[(at[:, None] + np.arange(m)).reshape(-1)] = True
+    wide = stimulus.images(machine, "any", rng("mpu.surrounded"))["abuf"]
+    return images | {"abuf": np.where(rows[:, None], images["abuf"], wide)}
+
+
+async def measure(machine: Config, images: dict, folder: Path, gap: int, kind: str, m: int, n: int, k: int, batch: int, commands: int) -> dict:
     """One row of the table: cycles from the first command in an idle unit to the last done_o, every bit of the result compared."""
     dut = cocotb.top
-    fields = command(kind, m, n, k, batch)
+    fields = command(kind, m, n, k, batch, gap)
     dut.load_i.value = 1
     await FallingEdge(dut.clk_i)
     dut.load_i.value = 0
@@ -111,10 +125,13 @@ async def utilisation(dut: object) -> None:
     machine = config.load(os.environ["FVGM_MPU_CONFIG"])
     folder = Path(cocotb.plusargs["images"])
     images = stimulus.images(machine, os.environ.get("FVGM_MPU_VALUES", "gaussian"), rng("mpu.utilisation"))
+    ragged = os.environ["FVGM_MPU_SHAPES"] == "ragged"
+    if ragged:
+        images = surrounded(images, machine)
     for name, image in images.items():
         write_hex(folder / f"{name}.hex", image)
     for _ in range(3):
         await FallingEdge(dut.clk_i)
     dut.rst_ni.value = 1
-    rows = [await measure(machine, images, folder, *gemm) for gemm in GEMMS]
+    rows = [await measure(machine, images, folder, GAP if ragged else 0, *gemm) for gemm in (RAGGED if ragged else GEMMS)]
     Path(os.environ["FVGM_MPU_REPORT"]).write_text(json.dumps(rows, indent=1))

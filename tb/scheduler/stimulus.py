@@ -80,7 +80,7 @@ def legal_instruction(rng: np.random.Generator, config: Config, opcode: Opcode |
     op = SfuOp(r(1, 5))
     return encode(opcode, op=op, x_fp32=r(0, 1) if op == SfuOp.SOFTMAX else 0,
                   out_fp16=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0,
-                  affine=r(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL) else 0, rows=r(1, 30), cols=r(1, 200),
+                  affine=r(0, 1) if op != SfuOp.SOFTMAX else 0, rows=r(1, 30), cols=r(1, 200),
                   x_base=r(0, 900),
                   x_step=r(0, 30), y_base=r(0, 900), y_step=r(0, 30), dst=2 * r(0, 1), d_base=r(0, 500), d_row=r(0, 20),
                   d_unit=r(0, 8),
@@ -255,7 +255,7 @@ def break_instruction(rng: np.random.Generator, config: Config, raw: np.ndarray,
                    Opcode.GEMM: [{"precision": 0, "b_layout": 1}, {"precision": 1, "k": 16385}, {"precision": 0, "a_base": 1}],
                    Opcode.SFU: [{"op": 0}, {"op": 9}, {"dst": 1}, {"dst": 3}, {"op": 2, "x_fp32": 1},
                                 {"op": 5, "out_fp16": 1},
-                                {"op": 3, "affine": 1}],
+                                {"op": 4, "affine": 1}],
                    Opcode.SU: [{"w1": 0}, {"count": 15}, {"rows": 65535}], Opcode.RU: [{"op": 0, "extrapolate": 1}]}
         return pick(*options[opcode]) if opcode in options else None
     if fault == "zero_length":

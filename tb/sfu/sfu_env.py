@@ -24,7 +24,7 @@ from tb.common.coverage import Coverage
 from tb.common.limited import LimitedSequence
 from tb.common.sink import Sink
 from tb.sfu.stimulus import (
-    CASES, FORMATS, GROUPS, LEFTOVERS, PLACES, PRESSURES, ROW_CLASSES, ROWS, STORES, Command, Scene, edge_scene, random_scene,
+    CASES, FORMATS, GROUPS, LEFTOVERS, PLACES, PRESSURES, ROW_CLASSES, ROWS, STORES, Command, Scene, edge_scene, long_scene, random_scene,
 )
 
 HEADER_BITS = 128
@@ -301,7 +301,7 @@ class SfuEnv(uvm_env):
 
 
 def sequences(rng: np.random.Generator, count: int) -> list[SfuSequence]:
-    """Smallest commands back to back; `count` random scenes over all pressures, with and without idles; resets in flight."""
+    """Smallest commands back to back; the longest rows; `count` random scenes over all pressures, with and without idles; resets in flight."""
     formats = list(FORMATS)
     out = [SfuSequence("edges", [edge_scene(rng, formats)])] if count > 1 else []
     pressures = list(PRESSURES)
@@ -311,4 +311,5 @@ def sequences(rng: np.random.Generator, count: int) -> list[SfuSequence]:
         resets.append(random_scene(rng, pressures[cycles % 4], formats, idles=False))
         resets[-1].reset_after = cycles
         resets.append(edge_scene(rng, formats[cycles % 5:][:3]))
+    out += [SfuSequence("long", [long_scene(rng, formats, pressure) for pressure in pressures])] if count > 1 else []
     return [*out, SfuSequence("random", scenes), SfuSequence("resets", resets)]

@@ -22,9 +22,13 @@ FORMATS: dict[str, tuple[SfuOp, dict[str, int]]] = {
     "layernorm_f16": (SfuOp.LAYERNORM, {"out_fp16": 1}),
     "layernorm_f16_affine": (SfuOp.LAYERNORM, {"out_fp16": 1, "affine": 1}),
     "quant_i8": (SfuOp.QUANT, {}),
+    "quant_i8_affine": (SfuOp.QUANT, {"affine": 1}),
     "quant_f16": (SfuOp.QUANT, {"out_fp16": 1}),
+    "quant_f16_affine": (SfuOp.QUANT, {"out_fp16": 1, "affine": 1}),
     "gelu_i8": (SfuOp.GELU, {}),
+    "gelu_i8_affine": (SfuOp.GELU, {"affine": 1}),
     "gelu_f16": (SfuOp.GELU, {"out_fp16": 1}),
+    "gelu_f16_affine": (SfuOp.GELU, {"out_fp16": 1, "affine": 1}),
     "softmax_f16": (SfuOp.SOFTMAX, {}),
     "softmax_f32": (SfuOp.SOFTMAX, {"x_fp32": 1}),
     "residual": (SfuOp.RESIDUAL, {}),
@@ -215,4 +219,12 @@ def edge_scene(rng: np.random.Generator, formats: list[str]) -> Scene:
     for _ in range(5):
         for name in rng.permutation(formats):
             build.command(str(name), int(rng.integers(1, 3)), int(rng.choice([1, 7, 8, 9, 16])))
+    return build.scene
+
+
+def long_scene(rng: np.random.Generator, formats: list[str], pressure: str) -> Scene:
+    """A few rows of each INT8 format that the store does not hold whole."""
+    build = Builder(rng, pressure)
+    for name in rng.permutation([f for f in formats if "_i8" in f]):
+        build.command(str(name), int(rng.integers(1, 4)), 8 * int(rng.integers(SHORT_STORE - 63, 126)) + int(rng.choice([0, 1, 7])))
     return build.scene

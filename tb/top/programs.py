@@ -185,7 +185,7 @@ class Slot:
         rows, cols = self.r_(1, 18), self.r_(1, 70)
         wide = -(-cols // 8)
         fp16 = self.r_(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.QUANT, SfuOp.GELU) else 0
-        affine = self.r_(0, 1) if op in (SfuOp.LAYERNORM, SfuOp.RESIDUAL) else 0
+        affine = self.r_(0, 1) if op != SfuOp.SOFTMAX else 0
         units = wide if fp16 or op in (SfuOp.SOFTMAX, SfuOp.RESIDUAL) else -(-cols // 16)
         self.load(Buffer.V, self.v, rows, wide, wide, 1)
         self.load(Buffer.V, self.v + 170, rows, wide, wide, 1)
