@@ -74,9 +74,14 @@ class Checkpoint(Protocol):
     """Where the compiler takes tensors from."""
 
     dims: Dims
+    centred: bool  # whether any layer has a centre
 
     def get(self, name: str) -> np.ndarray:
         """Tensor of that diffusers name, float32, finite."""
+
+    def centre(self, layer: str) -> np.ndarray | None:
+        """What is taken off the inputs of a layer before they are rounded to INT8, float32 [K], or None. The layer makes it good, so that
+        the network is the same with and without: a tensor of prepared checkpoints, `layer.centre`, that others lack."""
 
 
 def expected_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:
@@ -106,6 +111,16 @@ def expected_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:
     shapes["scale_shift_table"] = (2, d)
     linear("proj_out", dims.patch ** 2 * dims.out_channels, d)
     return shapes
+
+
+def centre_shapes(dims: Dims) -> dict[str, tuple[int]]:
+    """Name and shape of the centres that a checkpoint may hold: of layers whose inputs come from QUANT or GELU. Behind a LayerNorm the
+    shift takes this part."""
+    layers = {f"{stem}.{i}.{layer}": 4 * dims.hidden if layer == "ff.net.2" else dims.hidden
+              for i in range(dims.layers) for stem, layers in (
+                  ("transformer_blocks", ("attn1.to_out.0", "attn2.to_q", "attn2.to_out.0", "ff.net.2")),
+                  ("temporal_transformer_blocks", ("attn1.to_out.0", "ff.net.2"))) for layer in layers}
+    return {f"{layer}.centre": (k,) for layer, k in layers.items()}
 
 
 def host_tensors(dims: Dims) -> list[str]:
@@ -159,7 +174,13 @@ class SafetensorsCheckpoint:
             raise CompileError(f"{self.path}: not a safetensors file") from None
         self.header.pop("__metadata__", None)
         self.data = np.memmap(self.path, np.uint8, "r", offset=8 + length)
-        for name, shape in expected_shapes(self.dims).items():
+        known = centre_shapes(self.dims)
+        centres = {name: known.get(name) for name in self.header if name.endswith(".centre")}
+        if None in centres.values():
+            name = next(name for name, shape in centres.items() if shape is None)
+            raise CompileError(f"{self.path}: tensor {name} is not supported, this layer has no centre of its own")
+        self.centred = bool(centres)
+        for name, shape in (expected_shapes(self.dims) | centres).items():
             self._check(name, shape)
 
     def _check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -184,14 +205,18 @@ class SafetensorsCheckpoint:
             raise CompileError(f"{self.path}: tensor {name} holds NaN or infinity")
         return values
 
+    def centre(self, layer: str) -> np.ndarray | None:
+        """See `Checkpoint`."""
+        return self.get(f"{layer}.centre") if f"{layer}.centre" in self.header else None
+
 
 class RandomCheckpoint:
-    """Random weights of the given sizes, made when asked for: standard normal / sqrt(fan-in), small biases."""
+    """Random weights of the given sizes, made when asked for: standard normal / sqrt(fan-in), small biases; centres if `centred`."""
 
-    def __init__(self, dims: Dims, seed: int = 0) -> None:
-        self.dims = dims
+    def __init__(self, dims: Dims, seed: int = 0, centred: bool = False) -> None:
+        self.dims, self.centred = dims, centred
         self.seed = seed
-        self.shapes = expected_shapes(dims)
+        self.shapes = expected_shapes(dims) | (centre_shapes(dims) if centred else {})
         self.number = {name: i for i, name in enumerate(self.shapes)}
 
     def get(self, name: str) -> np.ndarray:
@@ -200,3 +225,7 @@ class RandomCheckpoint:
         rng = np.random.default_rng([self.seed, self.number[name]])
         scale = 0.1 if len(shape) == 1 or name.endswith("table") else float(np.prod(shape[1:])) ** -0.5
         return rng.standard_normal(shape, np.float32) * np.float32(scale)
+
+    def centre(self, layer: str) -> np.ndarray | None:
+        """See `Checkpoint`."""
+        return self.get(f"{layer}.centre") if f"{layer}.centre" in self.shapes else None

@@ -68,7 +68,7 @@ def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
             m, xb = rows_of(tile), low.load_rows(transfer, branch.x, tile, not temporal)
             sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
             a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
-                             modulate=modulate, eps=d.eps, count=sel and sel.kept)
+                             affine=modulate, eps=d.eps, count=sel and sel.kept)
             low.v.free(xb)
             if sel:
                 sel.refresh_inputs()
@@ -122,8 +122,8 @@ def query_phase(low: Lowering, block: str, prefix: str, branches: Branches) -> N
                 continue
             xb = low.load_rows(transfer, branch.x, tile, True)
             sel = sparse and Selection(low, tags, sparse, tile, True, xb, low.x_units, d.hidden)
-            a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, rows_of(tile), d.hidden,
-                             count=sel and sel.kept)
+            a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, rows_of(tile), d.hidden, load_tag=transfer,
+                             affine=w.centre, count=sel and sel.kept)
             low.v.free(xb)
             if sel:
                 sel.refresh_inputs()
@@ -155,7 +155,8 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
             low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
                      row_step=wide, into=((i, i + 1),), by_frame=not temporal)
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
-        a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, count=sel and sel.kept)
+        a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, load_tag=transfer, affine=w.centre,
+                         count=sel and sel.kept)
         low.v.free(ob)
         if sel:
             sel.refresh_inputs()
@@ -199,12 +200,12 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
         count = sel and sel.kept
         a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
-                         modulate=modulate, eps=d.eps, count=count)
+                         affine=modulate, eps=d.eps, count=count)
         if sel:
             sel.refresh_inputs()
         hidden = low.linear(linear1, transfer, a, w1)
         low.free_panel(a)
-        a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, count=count)
+        a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, load_tag=transfer, affine=w2.centre, count=count)
         low.v.free(hidden)
         y = low.linear(linear2, transfer, a, w2)
         low.free_panel(a)

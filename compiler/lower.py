@@ -170,24 +170,24 @@ class Lowering(Stage):
     # ----------------------------------------------------------------------------------------------- special functions
 
     def panel_of(self, tag: int, op: SfuOp, x: Block, x_units: int, rows: int, cols: int, *, load_tag: int = 0,
-                 modulate: Vector | None = None, precision: Precision | None = None, eps: float = 0.0, count: Count | None = None) -> Panel:
-        """Normalise, activate or only convert rows of vbuf into a new abuf panel, in the precision of the linear layers unless said
-        otherwise."""
+                 affine: Vector | None = None, precision: Precision | None = None, eps: float = 0.0, count: Count | None = None) -> Panel:
+        """Normalise, activate or only convert rows of vbuf, then apply `affine`, into a new abuf panel, in the precision of the linear
+        layers unless said otherwise."""
         precision = self.precision if precision is None else precision
         step = panel_step(rows)
         fp16 = precision == Precision.FP16
         block = self.a.alloc(ceil_div(cols, values_per_unit(precision)) * step)
         scale = None if fp16 else self.r.alloc(rows)
-        affine, entry = self.entries(load_tag, modulate) if modulate else (None, 0)
+        pair, entry = self.entries(load_tag, affine) if affine else (None, 0)
         imm = {"imm0": bits(1 / cols), "imm1": bits(eps)} if op == SfuOp.LAYERNORM else {}
         self.program.emit(
-            Opcode.SFU, tag, [(x, None)] + ([(affine, None)] if affine else []) + ([count.access] if count else []),
+            Opcode.SFU, tag, [(x, None)] + ([(pair, None)] if pair else []) + ([count.access] if count else []),
             [(block, None)] + ([(scale, None)] if scale else []), op=int(op), out_fp16=int(fp16),
-            affine=int(affine is not None), rows=rows, cols=cols, x_base=x.base, x_step=x_units, dst=int(Buffer.A),
+            affine=int(pair is not None), rows=rows, cols=cols, x_base=x.base, x_step=x_units, dst=int(Buffer.A),
             d_base=block.base, d_row=1, d_unit=step, pbuf_base=entry, rbuf_base=scale.base if scale else 0, **imm,
             **(count.fields if count else {}))
         if affine:
-            self.done(modulate, affine)
+            self.done(affine, pair)
         return Panel(block, step, rows, scale, count)
 
     def free_panel(self, a: Panel) -> None:

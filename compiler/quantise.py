@@ -23,6 +23,12 @@ def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return work.astype(np.int8), scale
 
 
+def centred_bias(weight: np.ndarray, bias: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """float32 bias [N] of a layer [N, K] whose inputs come less `centre` [K]: the rounded weights make it good."""
+    grid, scale = quantise_columns(weight)
+    return (bias + scale * (grid.astype(np.float64) @ centre)).astype(np.float32)
+
+
 def round_to_inputs(weight: np.ndarray, gram: np.ndarray, damping: float = 0.01) -> np.ndarray:
     """float32 [N, K] on the grid of `quantise_columns`, rounded so that products with the layer's inputs change least.
 

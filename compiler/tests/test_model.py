@@ -63,6 +63,17 @@ def test_denoiser_of_odd_sizes(heads: int, head_dim: int, grid: int, frames: int
                 assert not rows[:, 16 * tensor.units:].any(), f"{name}: written behind its rows"
 
 
+@pytest.mark.parametrize("config", [TINY, SIM, V80], ids=lambda c: c.name)
+def test_centres_leave_the_network_as_it_is(config: Config) -> None:
+    """A checkpoint whose layers have centres, of heads that are padded, is the FP32 network without them."""
+    d = small.dims(3, 20, 1, 3, 5)
+    errors = []
+    for centred in (False, True):
+        _, _, got, expected = execute(RandomCheckpoint(d, centred=centred), config, 7)
+        errors.append(1 - small.cosine(got, expected))
+    assert errors[0] != errors[1] < 2 * errors[0] < 0.002
+
+
 @pytest.mark.parametrize("config", [TINY, SIM], ids=lambda c: c.name)
 def test_linear_layers_in_fp16(config: Config) -> None:
     """Twice the words of weights and of panels, and an error of FP16 alone."""
