@@ -69,7 +69,9 @@ class Denoiser:
         for block in (f"{kind}.{index}" for kind in BLOCKS for index in range(self.config.layers)):
             for name, parts in layers_of(block).items():
                 weight, bias = (np.concatenate([model.weights[f"{block}.{p}.{kind}"] for p in parts]) for kind in ("weight", "bias"))
-                self.layers[block, name] = (quantise(weight) if self.integer else weight).T.copy(), bias
+                centre = model.weights.get(f"{block}.{parts[0]}.centre") if self.integer else None
+                weight = quantise(weight) if self.integer else weight
+                self.layers[block, name] = weight.T.copy(), bias if centre is None else bias + weight @ centre, centre
         self.positions = latte.temporal_positions(self.config)
 
     def store(self, x):
@@ -77,7 +79,9 @@ class Denoiser:
         return x if self.precision == "fp32" else half(x)
 
     def linear(self, block: str, name: str, x):
-        weight, bias = self.layers[block, name]
+        weight, bias, centre = self.layers[block, name]
+        if centre is not None:
+            x = x - centre
         return self.store((quantise(x) if self.integer else x) @ weight + bias)
 
     def heads(self, x, batch: int):

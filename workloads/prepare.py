@@ -4,8 +4,10 @@
 
 What it changes costs the machine nothing, and everything that reads a checkpoint takes the result as it is:
 
-1. *Centres*: behind a LayerNorm the mean of each channel over the search runs is taken off the shift (`scale_shift_table`), and what the
-   layer makes of it is added to the bias. INT8 then spends its range on what differs from row to row.
+1. *Centres*: INT8 spends its range on what differs from row to row. Behind a LayerNorm the mean of each channel over the search runs is
+   taken off the shift (`scale_shift_table`), and what the layer makes of it is added to the bias. Other layers get a tensor `centre`, which
+   the operation in front of them takes off (docs/isa.md, `affine` of QUANT and GELU) and the compiler adds to the bias: the mean, or behind
+   GELU, which has one sign, about half of a row's usual greatest value.
 2. *Rounding*: weights move to the grid of `compiler.quantise.quantise_columns` by `round_to_inputs`, which knows the layers' inputs.
 3. *Bias*: what rounding still does to the mean input is taken off the bias.
 
@@ -29,6 +31,7 @@ FOLDER = "latte_small_int8"
 WATCHED = (0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 30, 40)  # steps whose inputs count: dense where errors grow most
 RUNS_WATCHED = 3
 ROWS = 96  # of a layer's inputs, per evaluation
+OWN = ("out", "cross_q", "cross_out", "fc2")  # layers with a centre of their own
 SHIFT = {"qkv": 0, "fc1": 3}  # layers behind a LayerNorm: row of the scale_shift_table that holds their shift
 
 
@@ -58,6 +61,13 @@ def layer_inputs(bench: Bench) -> dict:
     return {key: np.concatenate(rows) for key, rows in watched.rows.items()}
 
 
+def middle(x: np.ndarray) -> np.ndarray:
+    """The constant [K] that leaves rows x [n, K] the least greatest magnitude, in the mean of its square."""
+    high, low = x.max(1), x.min(1)
+    choices = np.linspace(low.mean(), high.mean(), 81)
+    return np.full(x.shape[1], min(choices, key=lambda c: np.mean(np.maximum(high - c, c - low) ** 2)))
+
+
 def prepare(weights: dict, layers: int, rows: dict) -> dict:
     """Float32 tensors of the prepared checkpoint, from those of a checkpoint of so many layers and the rows that enter its layers."""
     out = dict(weights)
@@ -70,6 +80,8 @@ def prepare(weights: dict, layers: int, rows: dict) -> dict:
             centre = mean if name in SHIFT else 0 * mean
             if name in SHIFT:
                 table[SHIFT[name]] -= centre
+            if name in OWN:
+                out[f"{block}.{parts[0]}.centre"] = (middle(x) if name == "fc2" else mean).astype(F32)
             for part in parts:
                 weight = weights[f"{block}.{part}.weight"]
                 rounded = round_to_inputs(weight, gram)
