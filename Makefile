@@ -11,6 +11,7 @@ BLOCKS  ?= 0
 CLIP    ?=
 TIME    ?=
 SPARSE  ?=
+CHECKPOINT ?=
 SEEDS   ?= 10
 JOBS    ?= 2
 BLOCK   ?= mpu
@@ -20,14 +21,14 @@ SHELL_PROJECT ?=
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
-	@echo "  variables: CONFIG=tiny|sim  BLOCKS=k|all  CLIP=name  TIME=t  SPARSE=1  SEEDS=n  JOBS=n  BLOCK=name"
+	@echo "  variables: CONFIG=tiny|sim  BLOCKS=k|all  CLIP=name  TIME=t  SPARSE=1  CHECKPOINT=dir  SEEDS=n  JOBS=n  BLOCK=name"
 
 setup: ## make .venv with the pinned tools (every target does this by itself)
 	@scripts/setup.sh
 
 sim: setup ## real video tokens through a real DiT block on the RTL, checked bit for bit
 	@$(PY) -m host.sim --config $(CONFIG) --blocks $(BLOCKS) $(if $(CLIP),--clip $(CLIP)) $(if $(TIME),--time $(TIME)) \
-	  $(if $(filter-out 0,$(SPARSE)),--sparse)
+	  $(if $(filter-out 0,$(SPARSE)),--sparse) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT))
 
 test: setup check lint unit ## everything that CI runs
 

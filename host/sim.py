@@ -1,6 +1,6 @@
 """`make sim`: real video tokens through real DiT blocks on the RTL, every bit compared with the model.
 
-    python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--sparse] [--model-only]
+    python -m host.sim [--config sim] [--blocks 0|k|all] [--clip NAME] [--time T] [--sparse] [--checkpoint DIR] [--model-only]
 
 Compiles a layer's spatial and temporal block (or the whole denoiser) at the model's true size, runs the table of tasks on
 the simulated cores and on models/core.py, compares the two memories over everything that the program writes, and reports.
@@ -51,9 +51,12 @@ class Job:
     references: dict[str, np.ndarray]
 
 
-def prepare(config_name: str, blocks: str, clip: str, diffusion_time: float, data: workload.Inputs) -> Job:
-    """Compile, place the inputs, compute the references."""
-    config, checkpoint = configs.load(config_name), SafetensorsCheckpoint(workload.CHECKPOINT)
+def prepare(config_name: str, blocks: str, clip: str, diffusion_time: float, data: workload.Inputs,
+            folder: Path = workload.CHECKPOINT) -> Job:
+    """Compile the checkpoint in `folder`, place the inputs, compute the references: the FP32 network of the shipped checkpoint."""
+    config, checkpoint = configs.load(config_name), SafetensorsCheckpoint(folder)
+    if checkpoint.dims != SafetensorsCheckpoint(workload.CHECKPOINT).dims:
+        raise SimError(f"{folder}: a model of other sizes than {workload.CHECKPOINT.name}, whose inputs are at hand")
     model, sample = latte.load(workload.CHECKPOINT), data.sample(clip, diffusion_time)
     embedded = latte.embed(model, sample.noised, sample.timestep, sample.caption)
     whole = blocks == "all"
@@ -218,7 +221,7 @@ def simulate(args: argparse.Namespace, console: Console) -> dict[str, object]:
             part, compiled, timed = simulate_sparse(args, clip, diffusion_time, data, progress, pool)
         else:
             with stage(progress, "compile, inputs, FP32 reference"):
-                job = prepare(args.config, args.blocks, clip, diffusion_time, data)
+                job = prepare(args.config, args.blocks, clip, diffusion_time, data, args.checkpoint)
             compiled = job.compiled
             run = execute(compiled, job.memory, progress, pool, not args.model_only)
             part, timed = summary(compiled, run)
@@ -249,6 +252,8 @@ def main() -> int:
     parser.add_argument("--time", type=float, help="diffusion time of the inputs, 0 to 1")
     parser.add_argument("--sparse", action="store_true", help="one step with sparse rows beside the dense one")
     parser.add_argument("--policies", type=Path, help="policies of the sparse regions (default: the calibrated ones)")
+    parser.add_argument("--checkpoint", type=Path, default=workload.CHECKPOINT,
+                        help="weights of the blocks, of the same sizes, as workloads/latte_small_int8 has them (default: workloads/latte_small)")
     parser.add_argument("--trace", action="store_true", help="write a Chrome trace of the run, for ui.perfetto.dev")
     parser.add_argument("--model-only", action="store_true",
                         help="no RTL: the model, and the compiler's estimate of cycles")
@@ -260,6 +265,8 @@ def main() -> int:
             raise SimError(f"--blocks {args.blocks}: a layer number or all")
         if args.sparse and args.blocks == "all":
             raise SimError("--sparse runs the blocks of one layer: --blocks k")
+        if args.sparse and args.checkpoint != workload.CHECKPOINT:
+            raise SimError("--checkpoint is for dense runs, without --sparse")
         out = simulate(args, console)
     except (RuntimeError, CompileError, configs.ConfigError, FileNotFoundError, KeyError) as error:
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)

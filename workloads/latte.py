@@ -137,6 +137,14 @@ def unpatchify(config: Config, tokens: Array) -> Array:
     return np.ascontiguousarray(grid.reshape(f, c, g * p, g * p))
 
 
+def patchify_output(config: Config, latents: Array) -> Array:
+    """[F, C, h, w] -> output tokens [F, S, p*p*C]; the inverse of `unpatchify`."""
+    f, c, h, w = latents.shape
+    p = config.patch
+    grid = latents.reshape(f, c, h // p, p, w // p, p).transpose(0, 2, 4, 3, 5, 1)
+    return np.ascontiguousarray(grid.reshape(f, (h // p) * (w // p), p * p * c))
+
+
 def embed(model: Model, latents: Array, timestep: float, caption: Array) -> Embedded:
     """Latents [F, C, h, w], timestep in [0, 1000], caption [T, caption_channels] -> `Embedded`.
 

@@ -103,6 +103,7 @@ def test_patchify_is_undone():
     latents = np.arange(2 * 3 * 8 * 8, dtype=np.float32).reshape(2, 3, 8, 8)
     patches = latte.patchify(config, latents).reshape(2, 16, 3, 4).transpose(0, 1, 3, 2).reshape(2, 16, 12)
     assert np.array_equal(latte.unpatchify(config, patches), latents)
+    assert np.array_equal(latte.patchify_output(config, latents), patches)
 
 
 def write_checkpoint(folder, tensors, **changes):
