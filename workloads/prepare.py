@@ -1,8 +1,8 @@
 """Prepare a checkpoint for INT8 linear layers: the same network, with weights and activations that lose less when they are rounded.
 
-    python -m workloads.prepare            # writes build/quality/latte_small_int8, a checkpoint directory like any other
+    python -m workloads.prepare            # writes build/quality/prepared, a checkpoint directory like any other
 
-What it changes costs the machine nothing, and everything that reads a checkpoint takes the result as it is:
+`workloads.distil` goes on from here; what it made is `workloads/latte_small_int8`.  What this changes costs the machine nothing, and everything that reads a checkpoint takes the result as it is:
 
 1. *Centres*: INT8 spends its range on what differs from row to row. Behind a LayerNorm the mean of each channel over the search runs is
    taken off the shift (`scale_shift_table`), and what the layer makes of it is added to the bias. Other layers get a tensor `centre`, which
@@ -27,7 +27,7 @@ from workloads.calibrate import BUILD, GUIDANCE, RUNS, STEPS, Bench
 from workloads.captions import embed_caption
 from workloads.functional import BLOCKS, F32, layers_of
 
-FOLDER = "latte_small_int8"
+FOLDER = Path(__file__).resolve().parent / "latte_small_int8"  # prepared and distilled
 WATCHED = (0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 30, 40)  # steps whose inputs count: dense where errors grow most
 RUNS_WATCHED = 3
 ROWS = 96  # of a layer's inputs, per evaluation
@@ -95,12 +95,13 @@ def save(folder: Path, weights: dict, source: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.astype(np.float16 if name.endswith("weight") else F32) for name, value in weights.items()}
     save_file(tensors, str(folder / latte.WEIGHTS_FILE))
+    (folder / latte.WEIGHTS_FILE).chmod(0o644)
     shutil.copy(source / "config.json", folder / "config.json")
 
 
 def prepared(build: Path = BUILD) -> latte.Model:
     """The prepared workload; made, in a few minutes, unless it is in `build`."""
-    folder = build / FOLDER
+    folder = build / "prepared"
     if not (folder / "config.json").is_file():
         bench = Bench(build, GUIDANCE)
         save(folder, prepare(bench.model.weights, bench.model.config.layers, layer_inputs(bench)), inputs.CHECKPOINT)

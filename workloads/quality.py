@@ -1,6 +1,6 @@
 """The quality study: what skipping costs, beside what the same compute buys without it.
 
-    python -m workloads.quality [--clips DIR] [--parts main captions precision prepared thresholds windows controls seeds rest]
+    python -m workloads.quality [--clips DIR] [--parts main captions precision distilled thresholds windows controls seeds rest]
 
 Every run (caption, seed, method) is kept under `build/quality/runs`, so the study goes on where it stopped; rows are built
 from the runs that exist.  A row that `bench/results/sparsity.json` already holds over runs that are no longer on disk stands for

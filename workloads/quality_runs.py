@@ -1,5 +1,6 @@
 """The runs of the quality study: captions, seeds, methods by name, results on disk."""
 
+import functools
 import hashlib
 import json
 import math
@@ -11,7 +12,7 @@ from workloads import functional, inputs, latte
 from workloads.calibrate import SAMPLERS, adaptive, combined, schedule
 from workloads.captions import NULL, embed_caption
 from workloads.codec import Codec
-from workloads.prepare import prepared
+from workloads.prepare import FOLDER as INT8_CHECKPOINT
 from workloads.sparsity import BRANCHES, Policy, Schedule, regions
 
 CAPTIONS = (
@@ -23,11 +24,16 @@ CAPTIONS = (
     "a big grey rabbit stretching in front of a burrow in a green meadow",
 )  # none of them is a caption of the calibration
 SEEDS = (101, 102, 103)
-PARTS = ("main", "captions", "precision", "prepared", "thresholds", "windows", "controls", "seeds", "rest")
+PARTS = ("main", "captions", "precision", "distilled", "thresholds", "windows", "controls", "seeds", "rest")
 FEW = 3  # runs that come first, so that a short study has every main row
 SIDE = 2  # runs of precision, thresholds and windows until `rest`
-FP16_STEPS = (0, 10, 20)  # of the rows with prepared weights
 EVALUATIONS = (8, 9, 10, 11, 12, 13, 15, 16, 20, 25, 34, 42)  # of the controls without token machinery
+
+
+@functools.cache
+def digest() -> str:
+    """Of the distilled weights: other weights are other runs."""
+    return hashlib.sha1((INT8_CHECKPOINT / latte.WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
 class Study:
@@ -40,12 +46,10 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
 
     def denoiser(self, method: dict):
-        """The network in a method's precision; with `prepared` on the prepared weights, with `fp16_steps` FP16 in the first steps."""
-        precision, fp16_steps = method.get("precision", "fp32"), method.get("fp16_steps", 0)
-        key = precision, method.get("prepared", False), fp16_steps, method["steps"]
+        """The network in a method's precision; with `distilled` on the weights of `workloads/latte_small_int8`."""
+        key = method.get("precision", "fp32"), method.get("distilled", False)
         if key not in self.denoisers:
-            chosen = functional.Denoiser(prepared(self.folder.parent) if key[1] else self.model, precision)
-            self.denoisers[key] = functional.EarlyFp16(chosen, self.model, fp16_steps, method["steps"]) if fp16_steps else chosen
+            self.denoisers[key] = functional.Denoiser(latte.load(INT8_CHECKPOINT) if key[1] else self.model, key[0])
         return self.denoisers[key]
 
     def path(self, run, method: dict) -> Path:
@@ -55,6 +59,7 @@ class Study:
             kind, *rest = method["schedule"].split()
             sampler = self.data["samplers"][str(method["steps"])]
             basis = [sampler["lists"].get(word) for word in rest if "lists" in kind] + (sampler["growth"] if "adaptive" in kind else [])
+        basis += [digest()] if method.get("distilled") else []
         text = json.dumps([run, self.guidance, method, basis], sort_keys=True)
         return self.folder / (hashlib.sha1(text.encode()).hexdigest()[:16] + ".npz")
 
@@ -72,7 +77,7 @@ class Study:
             return {"latents": data["latents"], "macs": data["macs"], "kept": str(data["kept"]), "time": data.get("time")}
 
     def sample(self, run, method: dict) -> tuple[np.ndarray, functional.Counts]:
-        """Latents and counts of one run; `method`: sampler, steps, precision, prepared, fp16_steps, refresh (whole steps), schedule (a name)."""
+        """Latents and counts of one run; `method`: sampler, steps, precision, distilled, refresh (whole steps), schedule (a name)."""
         caption, seed = run
         steps = method["steps"]
         parts = self.denoiser(method), embed_caption(caption), self.null, self.guidance
@@ -163,18 +168,14 @@ def sparse_rows(study: dict) -> list[dict]:
     rows += [row("precision", "dense", "", precision=p) for p in ("w8a8", "int8", "fp16")]
     sparse = {"schedule": f"lists {c1} {n1}", "precision": "w8a8"}
     rows.append(row("precision", "step (schedule)", text.format(c1, n1), **sparse))
-    for count in FP16_STEPS:
-        shown = "prepared weights" + (f", first {count} steps FP16" if count else "")
-        options = {"precision": "w8a8", "prepared": True} | ({"fp16_steps": count} if count else {})
-        rows.append(row("prepared", "dense", shown, **options))
-        if count in (FP16_STEPS[0], FP16_STEPS[-1]):
-            rows.append(row("prepared", "step (schedule)", f"{text.format(c1, n1)}; {shown}", **sparse | options))
+    rows.append(row("distilled", "dense", "distilled weights", precision="w8a8", distilled=True))
+    rows.append(row("distilled", "step (schedule)", f"{text.format(c1, n1)}; distilled weights", **sparse, distilled=True))
     return rows
 
 
 def method_of(row: dict) -> dict:
     """What `Study.sample` has to do for a row."""
-    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "prepared", "fp16_steps") if key in row}
+    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "distilled") if key in row}
 
 
 def runs_of(seeds) -> list:

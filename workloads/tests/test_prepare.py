@@ -98,3 +98,12 @@ def test_saved_checkpoint_has_the_same_integers(made, tmp_path):
     layer = "temporal_transformer_blocks.3.ff.net.2"
     assert np.array_equal(checkpoint.centre(layer), made[f"{layer}.centre"]) and checkpoint.centre("transformer_blocks.1.attn1.to_q") is None
     assert latte.load(tmp_path).weights.keys() == made.keys()
+
+
+def test_shipped_weights_are_integers_and_lose_less(model):
+    shipped = latte.load(prepare.FOLDER)
+    weights, both, plain = errors(model, shipped.weights)
+    assert weights < 0.004 and weights < both < 0.7 * plain
+    for name in ("transformer_blocks.0.attn1.to_q.weight", "temporal_transformer_blocks.3.ff.net.2.weight"):
+        grid, scale = quantise_columns(shipped.weights[name])
+        assert np.abs(grid * scale[:, None] - shipped.weights[name]).max() < 0.1 * scale.max()

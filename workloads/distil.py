@@ -1,0 +1,174 @@
+"""Distil the prepared checkpoint: its rounded weights learn to give the velocities of the FP32 network.
+
+    python -m workloads.distil --steps 640 --lr 1.5e-5          # from workloads.prepare; needs torch, about 2 s a step on one core
+    python -m workloads.distil --steps 770 --lr 1.2e-5 --init workloads/latte_small_int8
+
+These two made `workloads/latte_small_int8`.  The network runs with its weights rounded on the fly, gradients straight through the rounding,
+on states of dense FP32 runs, and the squared error of the guided velocity, relative to the velocity's own square, goes down.  What rounding
+does to the weights is the same at every step of a run and adds up there; this training can take away, because the rounding of one weight
+makes good that of others, across layers.  What it does to activations is as good as noise; they stay in FP32 here.  Weights, biases and
+tables of the blocks move; centres, embedding and output projection stay.  Captions are those of the search (`calibrate.RUNS`), never those
+of the study.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+import torch  # noqa: E402  reads the variable when it starts
+from rich.progress import track  # noqa: E402
+from torch.nn import functional as nn  # noqa: E402
+
+from workloads import functional, inputs, latte  # noqa: E402
+from workloads.calibrate import BUILD, CAR, GUIDANCE, MAN, RABBIT, STEPS  # noqa: E402
+from workloads.captions import NULL, embed_caption  # noqa: E402
+from workloads.functional import BLOCKS, layers_of  # noqa: E402
+from workloads.prepare import FOLDER, prepared, save  # noqa: E402
+
+RUNS = tuple((caption, seed) for seed in range(1, 5) for caption in (CAR, MAN, RABBIT))
+WARMUP = 20  # steps
+
+
+def through(x, rounded):
+    """`rounded` in the forward pass, the gradient of `x`."""
+    return x + (rounded - x).detach()
+
+
+def quantise(x):
+    """`functional.quantise` with a gradient."""
+    with torch.no_grad():
+        scale = x.abs().amax(-1, keepdim=True).clamp_min(1e-12) / 127
+        rounded = torch.round(x / scale) * scale
+    return through(x, rounded)
+
+
+class Student(torch.nn.Module):
+    """The blocks of a `latte.Model` with INT8 weights, over both guidance branches at once."""
+
+    def __init__(self, model: latte.Model):
+        super().__init__()
+        self.config = model.config
+        moving = {name: torch.nn.Parameter(torch.from_numpy(value.copy()))
+                  for name, value in model.weights.items() if name.startswith(BLOCKS) and not name.endswith("centre")}
+        self.names = list(moving)
+        self.values = torch.nn.ParameterList(moving.values())
+        self.rest, self.fixed = model, {name: torch.from_numpy(value) for name, value in model.weights.items() if name not in moving}
+        self.positions = torch.from_numpy(latte.temporal_positions(model.config))
+
+    def weights(self) -> dict:
+        return dict(zip(self.names, self.values)) | self.fixed
+
+    def rounded(self) -> dict:
+        """The tensors of a checkpoint, weights on the grid of INT8."""
+        with torch.no_grad():
+            return {name: (quantise(value) if self.integer(name) else value).detach().numpy() for name, value in self.weights().items()}
+
+    @staticmethod
+    def integer(name: str) -> bool:
+        """Whether a tensor is a weight of the blocks."""
+        return name.startswith(BLOCKS) and name.endswith("weight")
+
+    def forward(self, latents: np.ndarray, timestep: float, captions: list):
+        """Velocities [B, F, S, p*p*C] of latents [F, C, h, w] under B captions."""
+        c, w = self.config, self.weights()
+        embedded = [latte.embed(self.rest, latents, timestep, caption) for caption in captions]
+        x = torch.from_numpy(np.stack([e.tokens for e in embedded])).float()
+        text = torch.from_numpy(np.stack([e.caption for e in embedded])).float()
+        adaln = torch.from_numpy(embedded[0].adaln).float()
+        ints = {name: quantise(value) for name, value in w.items() if self.integer(name)}
+
+        def linear(block, name, rows):
+            parts = layers_of(block)[name]
+            weight, bias = torch.cat([ints[f"{block}.{p}.weight"] for p in parts]), torch.cat([w[f"{block}.{p}.bias"] for p in parts])
+            return nn.linear(rows, weight, bias)
+
+        def heads(rows):
+            return rows.unflatten(-1, (c.heads, c.head_dim)).transpose(-2, -3)
+
+        def attention(q, k, v):
+            return nn.scaled_dot_product_attention(heads(q), heads(k), heads(v)).transpose(-2, -3).flatten(-2)
+
+        def norm(rows, scale, shift):
+            return nn.layer_norm(rows, (c.hidden,), eps=c.norm_eps) * (1 + scale) + shift
+
+        def block(name, x, cross):
+            shift1, scale1, gate1, shift2, scale2, gate2 = w[f"{name}.scale_shift_table"] + adaln
+            context = attention(*linear(name, "qkv", norm(x, scale1, shift1)).chunk(3, -1))
+            x = x + gate1 * linear(name, "out", context)
+            if cross:
+                k, v = linear(name, "cross_kv", text).chunk(2, -1)
+                rows = x.flatten(1, 2)
+                x = x + linear(name, "cross_out", attention(linear(name, "cross_q", rows), k, v)).view_as(x)
+            hidden = nn.gelu(linear(name, "fc1", norm(x, scale2, shift2)), approximate="tanh")
+            return x + gate2 * linear(name, "fc2", hidden)
+
+        for index in range(c.layers):
+            x = block(f"{BLOCKS[0]}.{index}", x, True).transpose(1, 2)
+            x = block(f"{BLOCKS[1]}.{index}", x + self.positions if index == 0 else x, False).transpose(1, 2)
+        shift, scale = w["scale_shift_table"] + torch.from_numpy(embedded[0].time)
+        rows = nn.layer_norm(x, (c.hidden,), eps=1e-6) * (1 + scale) + shift
+        return nn.linear(rows, w["proj_out.weight"], w["proj_out.bias"])
+
+
+def states(build: Path, runs) -> list:
+    """(latents, timestep, caption, guided velocity) of the dense FP32 runs, all steps; runs are kept under `build`."""
+    denoiser, null, grid, found = functional.Denoiser(latte.load(inputs.CHECKPOINT)), embed_caption(NULL), functional.times(STEPS), []
+    for caption, seed in track(runs, description="teacher"):
+        path = build / f"teacher_{caption.split()[2]}_{seed}.npy"
+        guided, x = functional.Guided(denoiser, embed_caption(caption), null, GUIDANCE), functional.noise(denoiser.config, seed)
+        known = np.load(path) if path.is_file() else None
+        velocities = []
+        for step in range(STEPS):
+            velocity = guided(x, float(grid[step])) if known is None else known[step]
+            velocities.append(velocity)
+            found.append((x, 1000 * float(grid[step]), embed_caption(caption), velocity))
+            x = x + functional.F32(grid[step + 1] - grid[step]) * velocity
+        if known is None:
+            np.save(path, np.stack(velocities))
+    return found
+
+
+def error(student: Student, state) -> torch.Tensor:
+    """Squared error of the guided velocity, relative to the square of what it should be."""
+    x, timestep, caption, expected = state
+    velocities = student(x, timestep, [caption, embed_caption(NULL)])
+    guided = velocities[1] + GUIDANCE * (velocities[0] - velocities[1])
+    c = student.config
+    target = torch.from_numpy(latte.patchify_output(c, expected))
+    return (guided - target).square().mean() / target.square().mean()
+
+
+def train(student: Student, data: list, steps: int, rate: float) -> None:
+    """Adam on random states; the rate falls to zero over the last two thirds."""
+    optimizer, rng, recent = torch.optim.Adam(student.parameters(), betas=(0.9, 0.99)), np.random.default_rng(0), []
+    for step in range(steps):
+        loss = error(student, data[rng.integers(len(data))])
+        loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / WARMUP, 1.5 * (1 - step / steps))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        recent = [*recent[-49:], loss.item()]
+        if (step + 1) % 50 == 0:
+            print(f"step {step + 1}: relative error of the velocity {1000 * np.mean(recent) ** 0.5:.2f}e-3", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--lr", type=float, required=True)
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from; else the prepared one")
+    parser.add_argument("--build", type=Path, default=BUILD)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    student = Student(latte.load(args.init) if args.init else prepared(args.build))
+    train(student, states(args.build, RUNS), args.steps, args.lr)
+    save(FOLDER, student.rounded(), inputs.CHECKPOINT)
+
+
+if __name__ == "__main__":
+    main()
