@@ -158,6 +158,16 @@ class Denoiser:
         return latte.final(self.model, np.ascontiguousarray(x), embedded.time).astype(F32)
 
 
+class EarlyFp16:
+    """A denoiser whose linear layers are FP16 in the first `count` of `steps` steps, in front of `late`."""
+
+    def __init__(self, late: Denoiser, model: latte.Model, count: int, steps: int):
+        self.early, self.late, self.last = Denoiser(model, "fp16"), late, 1000 * float(times(steps)[count])
+
+    def forward(self, latents, timestep: float, caption, sparse: Sparsifier | None = None) -> np.ndarray:
+        return (self.early if timestep > self.last else self.late).forward(latents, timestep, caption, sparse)
+
+
 # ------------------------------------------------------------------------------------------------------------ samplers
 
 

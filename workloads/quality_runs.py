@@ -27,6 +27,7 @@ SEEDS = (101, 102, 103)
 PARTS = ("main", "captions", "precision", "distilled", "thresholds", "windows", "controls", "seeds", "rest")
 FEW = 3  # runs that come first, so that a short study has every main row
 SIDE = 2  # runs of precision, thresholds and windows until `rest`
+FP16_STEPS = 20  # of the row that begins in FP16
 EVALUATIONS = (8, 9, 10, 11, 12, 13, 15, 16, 20, 25, 34, 42)  # of the controls without token machinery
 
 
@@ -46,10 +47,13 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
 
     def denoiser(self, method: dict):
-        """The network in a method's precision; with `distilled` on the weights of `workloads/latte_small_int8`."""
-        key = method.get("precision", "fp32"), method.get("distilled", False)
+        """The network in a method's precision; with `distilled` on the weights of `workloads/latte_small_int8`, with `fp16_steps` FP16 in
+        the first steps."""
+        precision, fp16_steps = method.get("precision", "fp32"), method.get("fp16_steps", 0)
+        key = precision, method.get("distilled", False), fp16_steps, method["steps"]
         if key not in self.denoisers:
-            self.denoisers[key] = functional.Denoiser(latte.load(INT8_CHECKPOINT) if key[1] else self.model, key[0])
+            chosen = functional.Denoiser(latte.load(INT8_CHECKPOINT) if key[1] else self.model, precision)
+            self.denoisers[key] = functional.EarlyFp16(chosen, self.model, fp16_steps, method["steps"]) if fp16_steps else chosen
         return self.denoisers[key]
 
     def path(self, run, method: dict) -> Path:
@@ -77,7 +81,7 @@ class Study:
             return {"latents": data["latents"], "macs": data["macs"], "kept": str(data["kept"]), "time": data.get("time")}
 
     def sample(self, run, method: dict) -> tuple[np.ndarray, functional.Counts]:
-        """Latents and counts of one run; `method`: sampler, steps, precision, distilled, refresh (whole steps), schedule (a name)."""
+        """Latents and counts of one run; `method`: sampler, steps, precision, distilled, fp16_steps, refresh (whole steps), schedule (a name)."""
         caption, seed = run
         steps = method["steps"]
         parts = self.denoiser(method), embed_caption(caption), self.null, self.guidance
@@ -169,13 +173,15 @@ def sparse_rows(study: dict) -> list[dict]:
     sparse = {"schedule": f"lists {c1} {n1}", "precision": "w8a8"}
     rows.append(row("precision", "step (schedule)", text.format(c1, n1), **sparse))
     rows.append(row("distilled", "dense", "distilled weights", precision="w8a8", distilled=True))
+    shown = f"distilled weights, first {FP16_STEPS} steps FP16"
+    rows.append(row("distilled", "dense", shown, precision="w8a8", distilled=True, fp16_steps=FP16_STEPS))
     rows.append(row("distilled", "step (schedule)", f"{text.format(c1, n1)}; distilled weights", **sparse, distilled=True))
     return rows
 
 
 def method_of(row: dict) -> dict:
     """What `Study.sample` has to do for a row."""
-    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "distilled") if key in row}
+    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "distilled", "fp16_steps") if key in row}
 
 
 def runs_of(seeds) -> list:

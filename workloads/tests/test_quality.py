@@ -43,6 +43,20 @@ def test_time_of_a_precision_counts_fp16_macs_twice(precision, time):
     assert (counts.time == counts.dense_time) == (precision == "w8a8")
 
 
+def test_early_steps_are_fp16():
+    class Named:
+        def __init__(self, name):
+            self.name = name
+
+        def forward(self, *_):
+            return self.name
+
+    model = latte.load(inputs.CHECKPOINT)
+    chosen = functional.EarlyFp16(Named("late"), model, 3, 20)
+    chosen.early = Named("early")
+    assert [chosen.forward(None, 1000 * float(t), None) for t in functional.times(20)[:5]] == ["early"] * 3 + ["late"] * 2
+
+
 def test_half_is_numpys():
     rng = np.random.default_rng(0)
     every = np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32)
