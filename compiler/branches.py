@@ -77,7 +77,7 @@ def most_rows(low: Lowering, *weights: Weight, sparse: Sparse | None = None) -> 
     return low.best_rows(NOMINAL_DENSITY if sparse else None)
 
 
-def tile_rows(low: Lowering, most: int, sparse: Sparse | None, units: int, groups: int) -> int:
+def region_rows(low: Lowering, most: int, sparse: Sparse | None, units: int, groups: int) -> int:
     """Rows of a tile that takes so many words of vbuf and abuf a row; in a sparse region three lists of mbuf too."""
     return low.tile_rows(most, v=units, a=groups, r=1, **({"m": 3} if sparse else {}))
 
@@ -95,14 +95,14 @@ def room(sparse: Sparse | None, x: int, computed: int, out: int) -> int:
     return 1 + x + max(inputs * x, computed * (1 + (windows and not out)), outputs * out)
 
 
-def branch_tiles(low: Lowering, region: str, branches: Branches, temporal: bool, weights: tuple[Weight, ...], units: Callable[[Sparse | None], int],
-           groups: int) -> list[tuple[Branch, Part]]:
+def branch_tiles(low: Lowering, region: str, branches: Branches, temporal: bool, weights: tuple[Weight, ...],
+                 units: Callable[[Sparse | None], int], groups: int) -> list[tuple[Branch, Part]]:
     """The tiles of all branches of a region. A row takes `units` units of vbuf and `groups` of abuf. Tiles of a sparse region hold whole windows
     and, if they are spatial, whole frames."""
     out = []
     for number, branch in enumerate(branches):
         sparse = branch.sparse
-        rows = tile_rows(low, most_rows(low, *weights, sparse=sparse), sparse, units(sparse), groups)
+        rows = region_rows(low, most_rows(low, *weights, sparse=sparse), sparse, units(sparse), groups)
         if sparse is None:
             tiles = low.temporal_tiles(rows) if temporal else low.joined_tiles(rows)
         else:

@@ -53,8 +53,7 @@ def final_phase(low: Lowering, results: Sequence[tuple[Tensor, Tensor]], norm: i
         for (x, out), tile in tasks(low, "final.proj_out", linear, [(result, tile) for result in results for tile in tiles]):
             m, xb = rows_of(tile), low.load_rows(transfer, x, tile, False)
             a = low.panel_of(before, SfuOp.LAYERNORM, xb, low.x_units, m, d.hidden, load_tag=transfer,
-                             affine=modulate,
-                             precision=w.precision, eps=1e-6)
+                             affine=modulate, precision=w.precision, eps=1e-6)
             low.v.free(xb)
             y = low.linear(linear, transfer, a, w)
             low.free_panel(a)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.attention import Planes
-from compiler.branches import Branches, branch_tiles, layer_ops, linear_op, most_rows, room, rows_of, special_op, tasks, tile_rows
+from compiler.branches import Branches, branch_tiles, layer_ops, linear_op, most_rows, region_rows, room, rows_of, special_op, tasks
 from compiler.image import Vector
 from compiler.lower import Lowering
 from compiler.memory import Block, Part, Tensor, ceil_div
@@ -89,7 +89,7 @@ def text_phase(low: Lowering, block: str, prefix: str, captions: Sequence[tuple[
     w = low.linear_weight(f"{prefix}.attn2.to_k", f"{prefix}.attn2.to_v", heads_out=True)
     transfer, quant, linear = layer_ops(low, block, "text_kv", c * len(captions), w, d.hidden, 2 * d.hidden, "quant")
     units = ceil_div(w.n, 8)
-    rows = tile_rows(low, most_rows(low, w), None, low.x_units + units, w.groups)
+    rows = region_rows(low, most_rows(low, w), None, low.x_units + units, w.groups)
     parts = [((p, min(p + rows, c)), (0, 1)) for p in range(0, c, rows)]
     with low.phase((w,)):
         for (text, planes), part in tasks(low, f"{block}.text_kv", linear, [(caption, p) for caption in captions for p in parts]):
@@ -147,7 +147,7 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
     tags = _select(low, block, name, branches, transfer)
     wide = d.heads * hu
     tiles = branch_tiles(low, f"{block}.{name}", branches, temporal, (w,),
-                   lambda sparse: room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
+                         lambda sparse: room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
 
     def project(m: int, tile: Part, planes: Planes, sparse: Sparse | None) -> Block:
         ob = low.v.alloc(m * wide)
@@ -194,7 +194,7 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     tags = _select(low, block, "mlp", branches, transfer)
     units = ceil_div(w1.n, 8)
     tiles = branch_tiles(low, f"{block}.mlp", branches, temporal, (w1, w2),
-                   lambda sparse: room(sparse, low.x_units, units, low.x_units), max(w1.groups, w2.groups))
+                         lambda sparse: room(sparse, low.x_units, units, low.x_units), max(w1.groups, w2.groups))
 
     def compute(m: int, tile: Part, xb: Block, sparse: Sparse | None, modulate: Vector) -> Block:
         sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)

@@ -53,7 +53,9 @@ class Stage(Tiling):
         self.x_units = ceil_div(d.hidden, 8)
         self.x_stride = round_up(2 * d.hidden, 64)
         self.head_stride = round_up(2 * self.head_pad, 32)
-        self.slices, self.areas = divide(config, demands(d, self.wide, kinds, whole, values_per_unit(linear), checkpoint.centred), self._keys(set(kinds)))
+        centred = checkpoint.centred and linear == Precision.INT8
+        phases = demands(d, self.wide, kinds, whole, values_per_unit(linear), centred)
+        self.slices, self.areas = divide(config, phases, self._keys(set(kinds)))
         self._pools()
 
     # ---------------------------------------------------------------------------------------------- phases and tasks
