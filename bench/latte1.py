@@ -1,6 +1,6 @@
 """A whole sampling run of Latte-1 on the cycle model: 50 steps with guidance on the `v80` configuration.
 
-    python -m bench.latte1 [--config v80] [--policies FILE] [--whole]
+    python -m bench.latte1 [--config v80] [--policies FILE] [--whole] [--jobs N]
 
 Every step has its table with both branches of the guidance: that of the dense denoiser, and that of the policies which the file has
 for the step. The shipped schedule computes in a branch all rows of a region or none, alike in
@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,7 +87,6 @@ class Step:
     cycles: float
     macs: float
     peak: float
-    instructions: float
 
     def further(self, more: Step, layers: int) -> Step:
         """This with `layers` more layers, each of which adds what `more` has over this."""
@@ -102,8 +103,7 @@ def evaluate(config: Config, layers: int, branches: Sequence[Policies], passes: 
     shares = {".".join(map(str, key)): sum(b[key].density if key in b else 1.0 for b in branches) / len(branches)
               for policies in branches for key in policies}
     macs = report.executed(compiled.ops, shares)
-    return Step(outcome.cycles, sum(macs), sum(m / report.peak(op, config) for m, op in zip(macs, compiled.ops)),
-                      compiled.instructions)
+    return Step(outcome.cycles, sum(macs), sum(m / report.peak(op, config) for m, op in zip(macs, compiled.ops)))
 
 
 def of_layers(found: Policies, layers: int) -> Policies:
@@ -119,9 +119,10 @@ def of_layers(found: Policies, layers: int) -> Policies:
             if old == layer % theirs}
 
 
-def signature(found: Policies) -> tuple:
-    """What the time of a program depends on."""
-    return tuple(sorted((key, p.density, p.skips, p.outputs, p.first, p.coef is not None) for key, p in found.items()))
+def signature(branches: Sequence[Policies]) -> tuple:
+    """What the time of a step's programs depends on."""
+    return tuple(tuple(sorted((key, p.density, p.skips, p.outputs, p.first, p.coef is not None) for key, p in found.items()))
+                 for found in branches)
 
 
 def main() -> None:
@@ -129,42 +130,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.latte1", description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="v80")
     parser.add_argument("--policies", type=Path, default=POLICY_FILE)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="simulations at a time (default: the host's processors)")
     parser.add_argument("--whole", action="store_true", help="simulate all layers of the dense evaluation too")
     args = parser.parse_args()
     config, console = configs.load(args.config), Console(width=140)
     began = time.monotonic()
     passes = measured_passes(config)
     console.print(f"passes of an FP16 step: scores {passes[0]:.4f}, context {passes[1]:.4f} ({time.monotonic() - began:.0f} s)")
-    known: dict[tuple, Step] = {}
-
-    def simulated(found: Sequence[Policies]) -> Step:
-        key = tuple(map(signature, found))
-        if key not in known:
-            few, more = (evaluate(config, n, [of_layers(f, n) for f in found], passes) for n in (FEW, MORE))
-            known[key] = few.further(more, LATTE_1.layers - FEW)
-            console.print(f"step {len(known)}: {known[key].cycles:,.0f} cycles, {more.cycles - few.cycles:,.0f} a layer "
-                          f"({time.monotonic() - began:.0f} s)")
-        return known[key]
-
-    dense, steps = simulated([{}] * BRANCHES), []
     total = len(json.loads(args.policies.read_text())["schedule"])
-    for step in range(total):
-        s = simulated([policy_file.load(args.policies, step, branch, LATTE_1.positions, LATTE_1.frames) for branch in range(BRANCHES)])
-        steps.append({"step": step, "cycles": round(s.cycles), "macs": round(s.macs), "peak": round(s.peak), "dense": round(dense.cycles)})
-    out = summary(config, dense, steps)
-    out |= {"policies": args.policies.name, "captions": CAPTIONS, "model_seconds": round(time.monotonic() - began, 1),
+    dense = [{}] * BRANCHES
+    steps = [[policy_file.load(args.policies, step, branch, LATTE_1.positions, LATTE_1.frames) for branch in range(BRANCHES)]
+             for step in range(total)]
+    distinct = {signature(found): found for found in [dense, *steps]}
+    with ProcessPoolExecutor(args.jobs) as pool:
+        pairs = {key: [pool.submit(evaluate, config, n, [of_layers(f, n) for f in found], passes) for n in (FEW, MORE)]
+                 for key, found in distinct.items()}
+        known: dict[tuple, Step] = {}
+        for key, pair in pairs.items():
+            few, more = (simulated.result() for simulated in pair)
+            known[key] = few.further(more, LATTE_1.layers - FEW)
+            console.print(f"step {len(known)} of {len(pairs)}: {known[key].cycles:,.0f} cycles, {more.cycles - few.cycles:,.0f} a layer "
+                          f"({time.monotonic() - began:.0f} s)")
+    whole = known[signature(dense)]
+    out = summary(config, whole, [known[signature(found)] for found in steps])
+    out |= {"policies": args.policies.name, "captions": CAPTIONS, "jobs": args.jobs, "model_seconds": round(time.monotonic() - began, 1),
             "steps_simulated": len(known), "passes": {"scores": passes[0], "context": passes[1]}}
     if args.whole:
-        whole = evaluate(config, LATTE_1.layers, [{}] * BRANCHES, passes)
-        out["whole"] = {"cycles": whole.cycles, "error": round(dense.cycles / whole.cycles - 1, 5)}
-    out["per_step"] = steps
+        exact = evaluate(config, LATTE_1.layers, dense, passes)
+        out["whole"] = {"cycles": exact.cycles, "error": round(whole.cycles / exact.cycles - 1, 5)}
+    out["per_step"] = [{"step": number, "cycles": round(s.cycles), "macs": round(s.macs), "peak": round(s.peak), "dense": round(whole.cycles)}
+                       for number, s in enumerate(known[signature(found)] for found in steps)]
     RESULT.write_text(json.dumps(out, indent=1) + "\n")
     console.print_json(json.dumps({k: v for k, v in out.items() if k != "per_step"}))
 
 
-def summary(config: Config, dense: Step, steps: list[dict[str, int]]) -> dict[str, object]:
+def summary(config: Config, dense: Step, steps: Sequence[Step]) -> dict[str, object]:
     """Totals of the run, dense and sparse."""
-    sparse, macs, peak = (sum(s[what] for s in steps) for what in ("cycles", "macs", "peak"))
+    sparse, macs, peak = (round(sum(getattr(s, what) for s in steps)) for what in ("cycles", "macs", "peak"))
     return {"config": config.name, "cores": config.cores, "steps": len(steps), "clock_mhz": CLOCK / 1e6,
             "step_cycles": round(dense.cycles), "step_seconds": round(dense.cycles / CLOCK, 3),
             "dense_cycles": round(len(steps) * dense.cycles), "dense_seconds": round(len(steps) * dense.cycles / CLOCK, 1),

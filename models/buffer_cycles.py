@@ -14,10 +14,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from models.timing import NEVER
 
 BANKS = 8  # of vbuf
+PIECE = 64  # fields of a stream that are taken out of it at a time: it is a long integer, they are short ones
 SLACK = 64  # cycles by which requests are late, more is looked for anew
 
 
@@ -29,9 +32,60 @@ def mask(unit: int, banks: int = BANKS, units: int = 2, step: int = 1) -> int:
     return out
 
 
+def in_fields(bits: int, width: int, number: int) -> list[int]:
+    """The first `number` fields of a stream."""
+    full = (1 << width) - 1
+    return [bits >> width * i & full for i in range(number)]
+
+
+def joined(fields: Sequence[int], width: int) -> int:
+    """A stream of such fields."""
+    return sum(field << width * i for i, field in enumerate(fields))
+
+
 def in_bytes(taken: int) -> bytes:
     """Banks of vbuf that are taken, a byte a cycle."""
     return taken.to_bytes((taken.bit_length() + 7) // 8, "little")
+
+
+@lru_cache(1 << 12)
+def later(wanted: int, length: int, late: int, width: int) -> tuple[int, int]:
+    """What is left to ask for, and for how long, when it is late by some cycles: where nothing is asked for it catches up."""
+    out, place = 0, 0
+    for begin in range(0, length, PIECE):
+        fields = in_fields(wanted & (1 << width * PIECE) - 1, width, min(PIECE, length - begin))
+        taken = next(islice((i + 1 for i, field in enumerate(fields) if not field), late - 1, None), len(fields)) if late else 0
+        kept = [field for field in fields[:taken] if field]
+        out |= joined(kept, width) << width * place
+        wanted, late, place = wanted >> width * taken, late - taken + len(kept), place + len(kept)
+        if not late:
+            return out | wanted << width * place, length - begin - taken + place
+    return out, place
+
+
+@lru_cache(1 << 14)
+def _follow(busy: int, wanted: int, length: int, known: int, width: int, whole: bool, gaps: bool) -> tuple[int, int] | None:
+    """What `Port.serve` takes, and in how many cycles, where others take `busy`, of which `length + known` cycles are known; None if
+    these do not tell."""
+    full, at, taken, known = (1 << width) - 1, 0, 0, known + length
+    while clash := busy & wanted:
+        first = ((clash & -clash).bit_length() - 1) // width
+        taken |= (wanted & (1 << width * first) - 1) << width * at
+        at, wanted, busy, length, known = at + first, wanted >> width * first, busy >> width * first, length - first, known - first
+        left, since = wanted & full, at
+        while left:
+            got = left & ~busy
+            if whole and got != left:
+                got = 0
+            taken |= (got & full) << width * at
+            left &= ~got
+            at, busy, known = at + 1, busy >> width, known - 1
+            if known < length + 1:
+                return None
+        wanted, length = wanted >> width, length - 1
+        if gaps:
+            wanted, length = later(wanted, length, at - since - 1, width)
+    return taken | wanted << width * at, at + length
 
 
 class Port:
@@ -91,54 +145,22 @@ class Port:
         """Requests of which one stands in every cycle of `length` from `at` on, with `gaps` none where no bit is set, each behind the one
         before, the first behind `before`; take the banks, and return the last cycle. A read that is refused holds up the cycles behind
         it; a write only until a cycle comes in which none is asked for."""
-        width, full = self.banks, (1 << self.banks) - 1
+        width = self.banks
         if before >= at:
             if gaps:
-                wanted, length = self.late(wanted, length, before + 1 - at)
+                wanted, length = later(wanted, length, before + 1 - at, width)
             at = before + 1
         if not self.needed and not any(port.streams and port.streams[-1][1] >= at for port in self.ahead):
             return at + length - 1
-        known = length + SLACK  # cycles of `busy`
-        busy = self.busy(at, known)
-        if not busy & wanted:
-            self.add(at, wanted)
-            return at + length - 1
-        begin, taken = at, 0
-        while clash := busy & wanted:
-            first = ((clash & -clash).bit_length() - 1) // width
-            taken |= (wanted & (1 << width * first) - 1) << width * (at - begin)
-            at, wanted, busy, length, known = at + first, wanted >> width * first, busy >> width * first, length - first, known - first
-            left, since = wanted & full, at
-            while left:
-                got = left & ~busy
-                if self.whole and got != left:
-                    got = 0
-                taken |= (got & full) << width * (at - begin)
-                left &= ~got
-                at, busy, known = at + 1, busy >> width, known - 1
-                if known < length + 1:
-                    known = length + SLACK
-                    busy = self.busy(at, known)
-            wanted, length = wanted >> width, length - 1
-            if gaps:
-                wanted, length = self.late(wanted, length, at - since - 1)
-        taken |= wanted << width * (at - begin)
-        self.add(begin, taken)
+        known = SLACK  # cycles of `busy` behind those in which it should end
+        busy = self.busy(at, length + known)
+        if busy & wanted:
+            while not (served := _follow(busy, wanted, length, known, width, self.whole, gaps)):
+                known *= 4
+                busy = self.busy(at, length + known)
+            wanted, length = served
+        self.add(at, wanted)
         return at + length - 1
-
-    def late(self, wanted: int, length: int, late: int) -> tuple[int, int]:
-        """What is left to ask for, and for how long, when it is late by some cycles."""
-        width, full, out, place = self.banks, (1 << self.banks) - 1, 0, 0
-        for i in range(length):
-            if not late:
-                return out | wanted >> width * i << width * place, length - i + place
-            field = wanted >> width * i & full
-            if field:
-                out |= field << width * place
-                place += 1
-            else:
-                late -= 1
-        return out, place
 
 
 @dataclass

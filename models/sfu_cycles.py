@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from models import sfu
-from models.buffer_cycles import BANKS, Pipe, Port, mask
+from models.buffer_cycles import BANKS, Pipe, Port, later, mask
 from models.config import Config
 from models.dma_cycles import buffer_banks
 from models.isa import Buffer, SfuOp
@@ -175,7 +175,7 @@ class Sfu(Pipe):
         length = (units.bit_length() - 1) // item.banks + 1
         late = max(0, self.store + 1 - ready)
         if late and residual:
-            units, length = port.late(units, length, late)
+            units, length = later(units, length, late, item.banks)
         self.store = ready + late + length - 1
         self.written = port.serve(ready + late + TO_PORT - 1, units, length, self.written, item.int8 or item.slots != item.groups)
         self.store = max(self.store, self.written - OUT_DEPTH + 1)

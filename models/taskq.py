@@ -18,7 +18,7 @@ Preferred is WEIGHTS, then the highest priority, then the oldest; of its cores t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -78,6 +78,9 @@ class TaskQueue:
         self.running: list[list[int]] = [[] for _ in range(cores)]
         self.events = [0] * NUM_EVENTS
         self.held: list[list[int]] = [[0] * NUM_AREAS for _ in range(cores)]  # weight set of each area, 0: none, or under way
+        self._areas = [f["areas"] if f["set"] else 0 for f in table]
+        self._weights = [f["kind"] == TaskKind.WEIGHTS for f in table]
+        self._behind: dict[int, set[int]] = {}  # what `behind` has found since the window last changed
         self._enter()
 
     def _enter(self) -> None:
@@ -98,7 +101,7 @@ class TaskQueue:
 
     def areas(self, entry: int) -> int:
         """Areas of the shared buffers that an entry uses."""
-        return self.table[entry]["areas"] if self.table[entry]["set"] else 0
+        return self._areas[entry]
 
     def waits_hold(self, entry: int) -> bool:
         """Whether every wait of an entry holds."""
@@ -110,45 +113,43 @@ class TaskQueue:
         """Contexts of a core without a task."""
         return self.contexts - len(self.running[core])
 
-    def _weights(self, entry: int) -> bool:
-        return self.table[entry]["kind"] == TaskKind.WEIGHTS
-
-    def behind(self, entry: int, core: int) -> bool:
-        """Whether an entry of the window goes behind an older one on a core, for the areas that they share."""
-        areas, weights = self.areas(entry), self._weights(entry)
-        for older, cores in self.pending.items():
-            if older >= entry:
-                break
-            if core in cores and areas & self.areas(older) and (weights or self._weights(older)):
-                return True
-        return False
+    def behind(self, entry: int) -> set[int]:
+        """Cores on which an entry goes behind an older one of the window, for the areas that they share."""
+        if entry not in self._behind:
+            areas, weights = self._areas[entry], self._weights[entry]
+            self._behind[entry] = set().union(*(cores for older, cores in self.pending.items() if older < entry
+                                                and areas & self._areas[older] and (weights or self._weights[older])))
+        return self._behind[entry]
 
     def fits(self, entry: int, core: int) -> bool:
         """Whether a core may get an entry of the window as far as weight sets and areas are concerned."""
-        if self.behind(entry, core):
+        if core in self.behind(entry):
             return False
-        areas = self.areas(entry)
-        if self._weights(entry):
-            return not any(areas & self.areas(e) for e in self.running[core])
-        return all(self.held[core][a] == self.table[entry]["set"] for a in range(NUM_AREAS) if areas >> a & 1)
+        areas = self._areas[entry]
+        if self._weights[entry]:
+            return not any(areas & self._areas[e] for e in self.running[core])
+        number = self.table[entry]["set"]
+        return all(held == number for area, held in enumerate(self.held[core]) if areas >> area & 1)
 
     def preference(self, entry: int) -> tuple[int, int, int]:
         """Sorts entries, the preferred first."""
-        return -self._weights(entry), -self.table[entry]["priority"], entry
+        return -self._weights[entry], -self.table[entry]["priority"], entry
 
-    def ready(self) -> list[tuple[int, int]]:
-        """(entry, core): every hand-out that is legal as soon as the core has a free context, the preferred first."""
-        entries = sorted((e for e in self.pending if self.waits_hold(e)), key=self.preference)
-        cores = sorted(range(self.cores), key=lambda c: (-self.free(c), c))
+    def ready(self, cores: Iterable[int] | None = None) -> list[tuple[int, int]]:
+        """(entry, core): every hand-out that is legal as soon as the core, one of `cores` (default: all), has a free context, the
+        preferred first."""
+        cores = sorted(range(self.cores) if cores is None else cores, key=lambda c: (-self.free(c), c))
+        entries = sorted((e for e in self.pending if self.waits_hold(e)), key=self.preference) if cores else []
         return [(e, c) for e in entries for c in cores if c in self.pending[e] and self.fits(e, c)]
 
     def startable(self) -> list[tuple[int, int]]:
         """(entry, core): every legal hand-out, the preferred first."""
-        return [(e, c) for e, c in self.ready() if self.free(c) > 0]
+        return self.ready(c for c in range(self.cores) if self.free(c) > 0)
 
     def start(self, entry: int, core: int) -> None:
         """An entry of the window is given to a core."""
-        if self._weights(entry):
+        self._behind.clear()
+        if self._weights[entry]:
             self.pending[entry].remove(core)
             self._hold(entry, core, 0)
         else:
@@ -169,12 +170,12 @@ class TaskQueue:
         f = self.table[entry]
         for name in signals:
             self.signal(f[name])
-        if self._weights(entry):
+        if self._weights[entry]:
             self._hold(entry, core, f["set"])
 
     def _hold(self, entry: int, core: int, number: int) -> None:
         for area in range(NUM_AREAS):
-            if self.areas(entry) >> area & 1:
+            if self._areas[entry] >> area & 1:
                 self.held[core][area] = number
 
 

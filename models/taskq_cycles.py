@@ -84,7 +84,7 @@ class HandOuts:
     def _blocked(self, entry: int, core: int, now: int) -> bool:
         """Whether an entry goes behind an older one on a core; of one that was just given out the window still thinks so."""
         queue = self.queue
-        return queue.behind(entry, core) or any(
+        return core in queue.behind(entry) or any(
             until > now and c == core and e < entry and queue.areas(e) & queue.areas(entry)
             and TaskKind.WEIGHTS in (self.table[e]["kind"], self.table[entry]["kind"]) for until, e, c in self.just)
 
@@ -114,8 +114,10 @@ class HandOuts:
         """What holds now is found out when the rotation comes to the entries that it is about; what needs no turn, `alone` cycles from
         now. Turns that were to come are taken anew, since others may want theirs before."""
         queue, scan = self.queue, self.timing.scan
-        self.held = {e: t for e, t in self.held.items() if t - scan < now or e not in queue.pending or not self._waits(e)}
-        self.may = {key: t for key, t in self.may.items() if key not in self.turned or t - scan < now}
+        here = {*queue.pending, *(e for until, e, _ in self.leaving if until > now)}
+        self.held = {e: t for e, t in self.held.items() if e in here and (t - scan < now or e not in queue.pending or not self._waits(e))}
+        self.may = {key: t for key, t in self.may.items() if key[0] in here and (key not in self.turned or t - scan < now)}
+        self.turned = {key for key in self.turned if key[0] in here}
         missing: dict[int, list[int]] = {}  # of entries whose next turn tells something: cores that may have them then
         for entry, cores in queue.pending.items():
             if entry not in self.place or not queue.waits_hold(entry):
@@ -126,7 +128,7 @@ class HandOuts:
                 self._find(entry, free, max(now + alone, self.fresh[entry], self.held[entry]))
             elif free or entry not in self.held:
                 missing[entry] = free
-        last, entries = self.turn[1], {p: e for e, p in self.place.items() if e in missing}
+        last, entries = self.turn[1], {self.place[e]: e for e in missing}
         while missing:
             wanted = self._wanted(now)
             if wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models import unit_cycles
 from models.config import load
+from models.dma_cycles import groups
 from models.cycles import Outcome, Timing, Work, simulate
 from models.isa import Buffer, Opcode, TaskKind, Unit
 
@@ -24,7 +25,7 @@ def gemms(*steps: int) -> Work:
 
 def transfer(*bursts: int) -> unit_cycles.Item:
     """Bursts to a buffer whose banks do not matter."""
-    return bursts, 0, Buffer.B, (0,) * len(bursts)
+    return groups(bursts, (0,) * len(bursts), 0, SIM.axi_slots), 0, Buffer.B
 
 
 def entry(**fields: int) -> dict[str, int]:

@@ -6,13 +6,16 @@ is worked out by loops over cycles (`follow`), or by hand.
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from models import unit_cycles
-from models.buffer_cycles import Port, mask
+from models.buffer_cycles import Port, joined, later, mask
+from models.dma_cycles import Load, Store, groups
 from models.dspe import DEPTH
 from models.isa import Buffer, Opcode, RuOp, SfuOp, Unit
-from models.ru_cycles import Ru
+from models.ru_cycles import WRITE, Ru
 from models.su_cycles import Su, _read
 from models.tests.units import FIRST_WRITE, LATENCY, SIM, ends, follow, gemm, item, transfer
 
@@ -39,6 +42,96 @@ def test_writes_take_what_is_free_and_catch_up() -> None:
     assert port.serve(10, wanted, 3, gaps=True) == 12
     assert port.streams[-1][2] == 0b0000_1000_0000_0010_0000_0001
     assert port.serve(20, wanted, 3, before=20, gaps=True) == 22 and port.serve(30, wanted, 3, before=32, gaps=True) == 34
+
+
+def test_late_requests_catch_up_where_none_is_asked_for() -> None:
+    """A field a cycle, one by one: those that come while others wait go behind them."""
+    rng = random.Random(3)
+    for _ in range(300):
+        width, length, late = rng.choice([1, 4, 8]), rng.choice([1, 5, 63, 64, 65, 200]), rng.choice([0, 1, 7, 80])
+        fields = [rng.randrange(1, 1 << width) if rng.random() < 0.8 else 0 for _ in range(length)]
+        waiting, out = [], []
+        for cycle in range(length + late):
+            waiting += [field for field in fields[cycle:cycle + 1] if field]
+            if cycle >= late:
+                out.append(waiting.pop(0) if waiting else 0)
+        assert later(joined(fields, width), length, late, width) == (joined(out, width), max(length - late, sum(map(bool, fields))))
+
+
+def random_taker(rng: random.Random, cycles: int, port: Port) -> list[int]:
+    """What somebody in front takes of a port, in some cycles little, in others nearly all; by cycle."""
+    density = [rng.choice([0.0, 0.3, 0.97]) for _ in range(0, cycles, 150)]
+    taken = [(rng.randrange(256) | rng.choice([0, 255])) * (rng.random() < density[cycle // 150]) for cycle in range(cycles)]
+    port.needed = True
+    port.add(0, joined(taken, 8))
+    return taken
+
+
+def test_reads_behind_somebody_who_leaves_little() -> None:
+    rng = random.Random(6)
+    for _ in range(200):
+        front = Port()
+        port, taken = Port(front), random_taker(rng, 1000, front)
+        wanted = [rng.randrange(1, 256) for _ in range(rng.choice([1, 5, 100]))]
+        assert port.serve(100, joined(wanted, 8), len(wanted)) == follow(100, wanted, dict(enumerate(taken)))
+
+
+def test_transfers_go_on_alike_in_groups_and_one_by_one() -> None:
+    """Bursts that are served together, where nobody is in the way, against a burst at a time."""
+    rng = random.Random(4)
+    for number in range(100):
+        bursts, latency = tuple(rng.randrange(1, rng.choice([2, 5, 33])) for _ in range(rng.choice([3, 20, 60]))), rng.randrange(1, 100)
+        wanted, seed, out = tuple(joined([rng.randrange(1, 256) for _ in range(beats)], 8) for beats in bursts), rng.random(), []
+        for size in (SIM.axi_slots, 1):
+            front = Port(whole=bool(number % 2))
+            port = Port(front, whole=front.whole)
+            random_taker(random.Random(seed), 1500, front)
+            port.needed = True
+            pipe = Store(SIM, latency, port) if number % 2 else Load(SIM, latency, port, port)
+            ends = [pipe.play(now, (groups(bursts, wanted, 8, size), 0, Buffer.V)) for now in (0, 400)]
+            out.append((ends, pipe.slots, pipe.free, sum(bits << 8 * begin for begin, _, bits in port.streams)))
+        assert out[0] == out[1]
+
+
+def recovered(reads: list[list[int]], every: int, results: list[int], busy: list[int], held: list[int]) -> tuple[int, int, int]:
+    """Rows of recovery that are taken in cycle 0, cycle by cycle: the cycle of the last look-up, of the last read, behind the last write."""
+    asked, popped, at, placed = [], [], [], []  # cycles: look-up, rows taken for their reads, last reads of results, results to the write register
+    row, left, wanted, cycle = [], 0, 0, 0
+    while wanted < len(results):
+        cycle += 1
+        if row and not row[0] & busy[cycle] and (len(row) % every or len(at) - len(placed) < 32):
+            row.pop(0)
+            if len(row) % every == 0:
+                at.append(cycle)
+        if left and placed[-1] < cycle:
+            left &= held[cycle]
+            wanted += not left
+        if not left and len(placed) < len(at) and at[len(placed)] <= cycle - 18:
+            left = results[len(placed)]
+            placed.append(cycle)
+        if not row and len(popped) < len(asked) and asked[len(popped)] <= cycle - 6:
+            row = reads[len(popped)][:]
+            popped.append(cycle)
+        if len(asked) < len(reads) and len(asked) - sum(p < cycle for p in popped) < 16:
+            asked.append(cycle)
+    return asked[-1], at[-1], cycle + 1
+
+
+def test_rows_of_recovery_cycle_by_cycle() -> None:
+    """rtl/ru: rows are looked up seven cycles before their reads, at most 16 ahead; a read is asked for while one of 32 results has a place; a
+    result is written 19 cycles behind its last read, in order, each of its units as soon as its bank is free."""
+    rng = random.Random(5)
+    for _ in range(100):
+        units, rows, every = rng.choice([1, 2, 5, 30]), rng.choice([1, 4, 40]), rng.choice([1, 2])
+        bases, pairs = rng.sample(range(8), 2)[:every], range(-(-units // 2))
+        reads = [[mask(base + 3 * row + 2 * pair) for pair in pairs for base in bases] for row in range(rows)]
+        results = [mask(5 * row + 2 * pair, units=min(2, units - 2 * pair)) for row in range(rows) for pair in pairs]
+        fronts = Port(), Port(whole=False)
+        taken = [random_taker(rng, 1000, front) + [0] * 5000 for front in fronts]
+        pipe = Ru(SIM, LATENCY, Port(fronts[0]), Port(fronts[1], whole=False))
+        end, _ = pipe.play(0, item(Opcode.RU, op=RuOp.RECOVER, rows=rows, units=units, extrapolate=every - 1, c1_base=bases[0], c2_base=bases[-1],
+                                   c1_step=3, c2_step=3, d_step=5))
+        assert (pipe.free, pipe.read, end) == recovered(reads, every, results, *taken)
 
 
 def test_what_begins_later_is_known_in_time() -> None:
@@ -155,7 +248,7 @@ def test_recovery_writes_behind_the_mpu() -> None:
     until the second tile, four cycles of waiting."""
     gather = item(Opcode.RU, rows=4, units=16, d_step=16)
     alone, = ends((100, Unit.RU, gather))
-    write = 100 + Ru.ROW + 1 + Ru.WRITE
+    write = 100 + Ru.ROW + 1 + WRITE
     tiles = {"n": 16, "o_base": 4, "o_step": 8}
     assert ends((100, Unit.RU, gather), (write - FIRST_WRITE - 7, Unit.MPU, gemm(k=8 * DEPTH, **tiles)))[0] == alone + 2 + 4
     assert ends((100, Unit.RU, gather), (write - FIRST_WRITE - 3 + 4, Unit.MPU, gemm(k=4 * DEPTH, **tiles)))[0] == alone + 2, \

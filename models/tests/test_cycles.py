@@ -187,7 +187,8 @@ def test_work_of_a_program() -> None:
     load_, gemm = (decode(i) for i in program)
     out = work([load_, gemm], [-1, -1], [-1, -1], SIM, TIMING, base=64 * 130)
     assert out.unit == [Unit.LOAD, Unit.MPU, -1] and out.waits == [(), ((Unit.LOAD, 1),)] and out.tag == [0, 7] and out.page == 2
-    assert out.item[0][:3] == ((2, 2, 2, 2), 0, Buffer.A)
+    (beats, _, _), = out.item[0][0]
+    assert beats == (2, 2, 2, 2) and out.item[0][1:] == (0, Buffer.A)
     whole = core.ideal_cycles(gemm, SIM)
     assert out.item[1][:2] == (64, whole) == (64, 64)
     assert unit_cycles.item(gemm, 4, -1, SIM)[1] == whole // 4 and unit_cycles.item(gemm, 0, -1, SIM) is None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from models import unit_cycles
-from models.buffer_cycles import mask
+from models.buffer_cycles import BANKS, mask
 from models.config import load
+from models.dma_cycles import groups
 from models.dspe import DEPTH
 from models.isa import Buffer, Opcode, Precision, Unit, decode, encode
 
@@ -22,13 +23,13 @@ def gemm(**fields: int) -> tuple:
     return item(Opcode.GEMM, **{"precision": Precision.INT8, "m": 4, "n": 8, "k": DEPTH, "batch": 1, "o_step": 1, **fields})
 
 
-def transfer(*bursts: int, bank: int = 0, buffer: Buffer = Buffer.V) -> tuple:
-    """Bursts of one row of vbuf from `bank` on."""
+def transfer(*bursts: int, bank: int = 0, buffer: Buffer = Buffer.V, slots: int = SIM.axi_slots) -> tuple:
+    """Bursts of one row of vbuf from `bank` on, for a port with so many slots."""
     wanted, unit = [], bank
     for beats in bursts:
         wanted.append(sum(mask(unit + 2 * i) << 8 * i for i in range(beats)))
         unit += 2 * beats
-    return bursts, 0, buffer, tuple(wanted)
+    return groups(bursts, tuple(wanted), BANKS, slots), 0, buffer
 
 
 def ends(*commands: tuple[int, Unit, tuple]) -> list[int]:
