@@ -10,7 +10,7 @@ from models.dspe import COL_WINDOW, DEPTH, ROW_WINDOW
 from models.isa import Precision
 from tb.dspe.stimulus import halves
 
-SPREADS = ("near", "wide", "special", "zero", "cancelling", "edge")
+SPREADS = {"near": 0.3, "wide": 0.15, "special": 0.15, "zero": 0.1, "cancelling": 0.1, "edge": 0.15, "columns": 0.05}  # share of the FP16 tiles
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,15 @@ def line(shape: tuple[int, int], window: int, spread: str, rng: np.random.Genera
 
 
 def fp16_tile(lines: int, cols: int, steps: int, spread: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Operands of an FP16 tile; cancelling: the second half of k repeats the first, A with the other sign."""
+    """Operands of an FP16 tile; cancelling: the second half of k repeats the first, A with the other sign; columns: only
+    the exponents of B lie far apart."""
     k = DEPTH * steps
     if spread == "cancelling":
         a = line((lines, k), ROW_WINDOW, spread, rng)
         half = halves(np.full((cols, k // 2), 2), rng)
         return a, np.concatenate([half, half], 1).astype(np.uint16)
-    return line((lines, k), ROW_WINDOW, spread, rng), line((cols, k), COL_WINDOW, spread, rng)
+    far = "wide" if spread == "columns" else spread
+    return line((lines, k), ROW_WINDOW, "near" if spread == "columns" else spread, rng), line((cols, k), COL_WINDOW, far, rng)
 
 
 def int8_tile(lines: int, cols: int, steps: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +82,7 @@ def tiles(rng: np.random.Generator, count: int, lines: int, cols: int, long: boo
         if rng.random() < 0.35:
             out.append(Tile(Precision.INT8, *int8_tile(lines, cols, steps, rng), idle, "int8", reset))
         else:
-            spread = str(rng.choice(SPREADS, p=[0.3, 0.2, 0.15, 0.1, 0.1, 0.15]))
+            spread = str(rng.choice(list(SPREADS), p=list(SPREADS.values())))
             out.append(Tile(Precision.FP16, *fp16_tile(lines, cols, steps, spread, rng), idle, spread, reset))
     if long:
         k = 8192
