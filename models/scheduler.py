@@ -74,7 +74,8 @@ class Queues:
     hold.
 
     `program` are decoded instructions up to and without END. `dispatch` stops at a full queue, as the hardware does, so
-    that a program which needs deeper queues than `depth` deadlocks here as it does there.
+    that a program which needs deeper queues than `depth` deadlocks here as it does there. A head whose waits hold may leave its
+    queue for the unit's command register before it starts (`pick`): it makes place, and nothing else.
     """
 
     def __init__(self, program: Sequence[Fields], depth: int) -> None:
@@ -83,6 +84,7 @@ class Queues:
         self.next = 0
         self.semaphores = Semaphores()
         self.queue: dict[Unit, deque[int]] = {unit: deque() for unit in Unit}
+        self.register: dict[Unit, int] = {}
         self.dispatch()
 
     def dispatch(self) -> None:
@@ -94,13 +96,38 @@ class Queues:
             queue.append(self.next)
             self.next += 1
 
+    def head(self, unit: Unit) -> int | None:
+        """A unit's next instruction: the one in its command register, or the head of its queue."""
+        return self.register.get(unit, self.queue[unit][0] if self.queue[unit] else None)
+
+    def ready(self, unit: Unit) -> bool:
+        """Whether a unit's next instruction is there and may start now."""
+        head = self.head(unit)
+        return head is not None and self.semaphores.ready(self.program[head])
+
     def startable(self) -> list[Unit]:
-        """Units whose head may start now."""
-        return [unit for unit, queue in self.queue.items() if queue and self.semaphores.ready(self.program[queue[0]])]
+        """Units whose next instruction may start now."""
+        return [unit for unit in Unit if self.ready(unit)]
+
+    def pick(self, unit: Unit) -> None:
+        """A head whose waits hold enters the command register, which is empty."""
+        if unit in self.register or not self.ready(unit):
+            raise ValueError(f"{unit.name}: no instruction can enter the command register")
+        self.register[unit] = self.queue[unit].popleft()
+        self.dispatch()
+
+    def reach(self, unit: Unit) -> bool:
+        """Whether a unit can have a next instruction by now; where full queues hold up the program in front of it, their heads are picked."""
+        while self.head(unit) is None and self.next < len(self.program):
+            full = UNIT_OF[Opcode(int(self.program[self.next]["opcode"]))]
+            if full in self.register or not self.ready(full):
+                return False
+            self.pick(full)
+        return self.head(unit) is not None
 
     def start(self, unit: Unit) -> int:
-        """Take the head of a unit's queue; returns its index in the program."""
-        index = self.queue[unit].popleft()
+        """A unit's next instruction starts; returns its index in the program."""
+        index = self.register.pop(unit) if unit in self.register else self.queue[unit].popleft()
         self.dispatch()
         return index
 

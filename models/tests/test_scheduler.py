@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from models.config import Config
-from models.isa import Buffer, Cause, Layout, Opcode, Precision, RuOp, SfuOp, decode, encode
-from models.scheduler import Counts, DeadlockError, Semaphores, decode_program, execution_order, resolve
+from models.isa import Buffer, Cause, Layout, Opcode, Precision, RuOp, SfuOp, Unit, decode, encode
+from models.scheduler import Counts, DeadlockError, Queues, Semaphores, decode_program, execution_order, resolve
 from models.scheduler_check import Windows, check, check_many, check_program
 
 CONFIG = Config("edge", cores=1, chain_rows=1, abuf=256, bbuf=192, vbuf=320, pbuf=16, rbuf=48, mbuf=64,
@@ -380,6 +380,19 @@ def test_execution_order_and_deadlock() -> None:
     assert execution_order([waiting, waiting, free], 2) == [2, 0, 1]
     with pytest.raises(DeadlockError):
         execution_order([waiting, waiting, waiting, free], 2)
+
+
+def test_a_head_that_may_start_makes_place_in_its_queue() -> None:
+    """One instruction fits the command register; the one behind it, and one that waits, do not move."""
+    load, waiting, gemm = (decode(encode(o, **f)) for o, f in ((Opcode.LOAD, {}), (Opcode.LOAD, {"wait0_sem": 3, "wait0_val": 1}), (Opcode.GEMM, {})))
+    queues = Queues([load, load, load, gemm], 2)
+    assert queues.head(Unit.MPU) is None and queues.reach(Unit.MPU) and queues.head(Unit.MPU) == 3
+    assert (queues.register, queues.head(Unit.LOAD), list(queues.queue[Unit.LOAD])) == ({Unit.LOAD: 0}, 0, [1, 2])
+    assert set(queues.startable()) == {Unit.LOAD, Unit.MPU} and [queues.start(Unit.LOAD) for _ in range(3)] == [0, 1, 2]
+    assert not Queues([load, load, load, load, gemm], 2).reach(Unit.MPU), "two would have to leave the queue"
+    assert not Queues([waiting, load, load, gemm], 2).reach(Unit.MPU) and not Queues([load], 2).reach(Unit.MPU)
+    with pytest.raises(ValueError, match="LOAD: no instruction can enter"):
+        Queues([waiting], 2).pick(Unit.LOAD)
 
 
 def test_decode_program() -> None:

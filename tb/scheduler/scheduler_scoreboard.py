@@ -63,9 +63,8 @@ class SchedulerScoreboard(uvm_scoreboard):
 
     def start(self, unit: int, tag: int) -> int:
         """A unit's next instruction starts, or is skipped: its index."""
-        queue = self.queues.queue[Unit(unit)]
-        assert queue, f"unit {Unit(unit).name} got a command that the program does not have"
-        index = queue[0]
+        assert self.queues.reach(Unit(unit)), f"unit {Unit(unit).name} got a command that the program does not have"
+        index = self.queues.head(Unit(unit))
         assert tag == self.item.fields[index]["tag"], f"instruction {index}: unit {Unit(unit).name} got another tag"
         ready = self.queues.semaphores.ready(self.item.fields[index])
         assert ready, f"instruction {index} started before its waits held"
@@ -135,6 +134,7 @@ class SchedulerScoreboard(uvm_scoreboard):
             address = ORIGIN + (0x1120 if fault == "read" else 0xC120)
             return {"unit": unit, "opcode": OPCODE_OF[unit], "index": self.under_way[unit][0], "addr": address}
         if fault == "deadlock":
+            assert not self.queues.register
             heads = {unit: queue[0] for unit, queue in self.queues.queue.items() if queue}
             assert not any(self.under_way), "the watchdog fired although a unit works"
             assert not self.queues.startable(), "the watchdog fired although something could start"

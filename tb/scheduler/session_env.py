@@ -374,9 +374,8 @@ class SessionScoreboard(uvm_subscriber):
     def start(self, unit: Unit, context: int, tag: int) -> int:
         """The next instruction of a context in a unit starts: its index."""
         run = self.running[context]
-        queue = run.queues.queue[unit]
-        assert queue, f"unit {unit.name} got a command that context {context} does not have"
-        index = queue[0]
+        assert run.queues.reach(unit), f"unit {unit.name} got a command that context {context} does not have"
+        index = run.queues.head(unit)
         assert tag == run.task.item.fields[index]["tag"], f"context {context}, instruction {index}: another tag"
         assert run.queues.semaphores.ready(run.task.item.fields[index]), f"instruction {index} started before its waits held"
         for other, better in self.running.items():
@@ -384,7 +383,7 @@ class SessionScoreboard(uvm_subscriber):
                 since = better.since.get(unit)
                 assert since is None or since + PATIENCE >= self.last_start[unit], \
                     f"unit {unit.name}: context {context} passed context {other}, whose head was ready since {since}"
-            elif other != context and better.queues.queue[unit]:
+            elif other != context and better.queues.head(unit) is not None:
                 self.coverage.sample("cp_passed", "older task" if better.order < run.order else "younger task")
         run.queues.start(unit)
         run.since.pop(unit, None)
