@@ -103,6 +103,27 @@ def latte1() -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
 
 
+def latte1_run() -> str:
+    """A sampling run of Latte-1 on the cycle model."""
+    r = json.loads((RESULTS / "latte1_sampling.json").read_text())
+    names = {"dense": "dense", "regions": "regions skipped, extrapolated from caches in HBM", "branches": "whole branches skipped, velocities extrapolated"}
+    lines = [f"`{r['config']}`, {r['cores']} cores, {r['steps']} steps with guidance, {r['captions']} caption tokens, {r['clock_mhz']:.0f} MHz; "
+             f"{r['steps_simulated']} different steps simulated in {r['model_seconds']:.0f} s, {r['jobs']} at a time:", "",
+             "| run | s | cycles | MACs | time | utilisation |", "|---|---|---|---|---|---|"]
+    lines += [f"| {names[name]} | {run['seconds']} | {run['cycles']:,} | {run['mac_reduction']:.2f}x fewer | {run['speedup']:.2f}x less | {_percent(run['utilisation'])} |"
+              for name, run in r["runs"].items()]
+    return "\n".join(lines)
+
+
+def latte1_phases() -> str:
+    """Where the time of a dense layer of Latte-1 goes."""
+    r = json.loads((RESULTS / "latte1_sampling.json").read_text())
+    lines = ["| product | matrix unit at work | waiting for it | its MACs at peak |", "|---|---|---|---|"]
+    lines += [f"| {re.sub(r'[.][0-9]+[.]', ' ', name)} | {' | '.join(_percent(part) for part in parts)} |" for name, parts in r["phases"].items()]
+    total = [sum(parts) for parts in zip(*r["phases"].values(), strict=True)]
+    return "\n".join([*lines, f"| all | {' | '.join(_percent(part) for part in total)} |"])
+
+
 def schedule() -> str:
     """The ablation of the scheduling."""
     report = json.loads((RESULTS / "schedule.json").read_text())
@@ -248,7 +269,7 @@ def sparsity_front() -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "synth": synth,
+TABLES: dict[str, Callable[[], str]] = {"sim_totals": sim_totals, "sim_ops": sim_ops, "sim_sparse": sim_sparse, "sparsity_area": sparsity_area, "gemm": gemm, "latte1": latte1, "latte1_run": latte1_run, "latte1_phases": latte1_phases, "synth": synth,
                                          "dspe": dspe, "dspe_goals": dspe_goals, "v80": v80, "schedule": schedule, "paper": paper, "sizing": sizing,
                                          "limits": limits, "cycles": cycles, "sparsity_front": sparsity_front}
 

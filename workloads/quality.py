@@ -1,6 +1,6 @@
 """The quality study: what skipping costs, beside what the same compute buys without it.
 
-    python -m workloads.quality [--clips DIR] [--parts main captions precision distilled thresholds windows controls seeds rest]
+    python -m workloads.quality [--clips DIR] [--parts main captions precision distilled branches thresholds windows controls seeds rest]
 
 Every run (caption, seed, method) is kept under `build/quality/runs`, so the study goes on where it stopped; rows are built
 from the runs that exist.  A row that `bench/results/sparsity.json` already holds over runs that are no longer on disk stands for
@@ -171,7 +171,7 @@ def main() -> None:
     args = parser.parse_args()
     data = json.loads(POLICY_FILE.read_text())
     held_out = {"captions": CAPTIONS, "seeds": SEEDS, "calibration": data["calibration_runs"]}
-    study, rows = Study(args.build / "runs", data), sparse_rows(data["study"])
+    study, rows = Study(args.build / "runs", data), sparse_rows(data)
     if not args.report:
         work(study, rows, args.parts)
     real = real_frames(args.clips, args.cache) if args.clips else None

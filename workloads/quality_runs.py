@@ -24,10 +24,10 @@ CAPTIONS = (
     "a big grey rabbit stretching in front of a burrow in a green meadow",
 )  # none of them is a caption of the calibration
 SEEDS = (101, 102, 103)
-PARTS = ("main", "captions", "precision", "distilled", "thresholds", "windows", "controls", "seeds", "rest")
+PARTS = ("main", "captions", "precision", "distilled", "branches", "thresholds", "windows", "controls", "seeds", "rest")
 FEW = 3  # runs that come first, so that a short study has every main row
 SIDE = 2  # runs of precision, thresholds and windows until `rest`
-FP16_STEPS = 20  # of the row that begins in FP16
+FP16_STEPS = 10, 20  # of the rows that begin in FP16
 EVALUATIONS = (8, 9, 10, 11, 12, 13, 15, 16, 20, 25, 34, 42)  # of the controls without token machinery
 
 
@@ -154,11 +154,11 @@ def row(part: str, source: str, thresholds: str, steps: int = 50, **method) -> d
     return {"part": part, "source": source, "thresholds": thresholds, "steps": steps, "sampler": SAMPLERS[steps], **method}
 
 
-def sparse_rows(study: dict) -> list[dict]:
-    """All rows, from the points that the calibration chose."""
-    text = "{} refreshes of the caption branch, {} of the null branch"
+def sparse_rows(data: dict) -> list[dict]:
+    """All rows, from the points that the calibration chose and its lists of steps."""
+    study, text = data["study"], "{} {} of the caption branch, {} of the null branch"
     points = [(steps, c, n) for steps in SAMPLERS for c, n in study[str(steps)]]
-    rows = [row("main", "step (schedule)", text.format(c, n), steps, schedule=f"lists {c} {n}") for steps, c, n in points]
+    rows = [row("main", "step (schedule)", text.format(c, "refreshes", n), steps, schedule=f"lists {c} {n}") for steps, c, n in points]
     (c, n), (c1, n1) = study["50"][:2]
     for b in study["late_budgets"]:
         shown = f"{c} and {n} refreshes, the late ones 1 - {b} / growth"
@@ -171,17 +171,23 @@ def sparse_rows(study: dict) -> list[dict]:
     rows += [row("windows", "window", f"{t}; 2x2 in space, 4 in time", schedule=f"window {t} 2 2 4") for t in (0.95, 0.9, 0.8, 0.7)]
     rows += [row("precision", "dense", "", precision=p) for p in ("w8a8", "int8", "fp16")]
     sparse = {"schedule": f"lists {c1} {n1}", "precision": "w8a8"}
-    rows.append(row("precision", "step (schedule)", text.format(c1, n1), **sparse))
+    rows.append(row("precision", "step (schedule)", text.format(c1, "refreshes", n1), **sparse))
     rows.append(row("distilled", "dense", "distilled weights", precision="w8a8", distilled=True))
-    shown = f"distilled weights, first {FP16_STEPS} steps FP16"
-    rows.append(row("distilled", "dense", shown, precision="w8a8", distilled=True, fp16_steps=FP16_STEPS))
-    rows.append(row("distilled", "step (schedule)", f"{text.format(c1, n1)}; distilled weights", **sparse, distilled=True))
+    for n in FP16_STEPS:
+        rows.append(row("distilled", "dense", f"distilled weights, first {n} steps FP16", precision="w8a8", distilled=True, fp16_steps=n))
+    shown = text.format(c1, "refreshes", n1)
+    rows.append(row("distilled", "step (schedule)", f"{shown}; distilled weights", **sparse, distilled=True))
+    lists = data["samplers"]["50"]["lists"]
+    whole = {"branch_refresh": [lists[str(c1)], lists[str(n1)]]}
+    shown = text.format(c1, "evaluations", n1)
+    rows.append(row("branches", "branches (schedule)", shown, **whole))
+    rows.append(row("branches", "branches (schedule)", f"{shown}; distilled weights", **whole, precision="w8a8", distilled=True))
     return rows
 
 
 def method_of(row: dict) -> dict:
     """What `Study.sample` has to do for a row."""
-    return {key: row[key] for key in ("sampler", "steps", "schedule", "precision", "distilled", "fp16_steps") if key in row}
+    return {key: row[key] for key in ("sampler", "steps", "schedule", "branch_refresh", "precision", "distilled", "fp16_steps") if key in row}
 
 
 def runs_of(seeds) -> list:

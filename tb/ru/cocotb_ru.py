@@ -11,8 +11,9 @@ import pyuvm
 from pyuvm import ConfigDB, uvm_test
 
 from models.ru import ideal_cycles
+from tb.common.scene import SceneSequence
 from tb.common.seed import rng
-from tb.ru.ru_env import RuEnv, RuSequence
+from tb.ru.ru_env import RuEnv
 from tb.ru.stimulus import Builder, coefficient_scenes, crossed_scenes, edge_scenes, reset_scenes
 
 
@@ -40,7 +41,7 @@ class RuRandomTest(RuBaseTest):
         if not int(os.environ.get("FVGM_RU_SHORT", "0")):
             parts += [edge_scenes(random), reset_scenes(random), crossed_scenes(random)]
         for scenes in parts:
-            await RuSequence("scenes", scenes).start(self.env.agent.sequencer)
+            await SceneSequence("scenes", scenes).start(self.env.agent.sequencer)
         self.drop_objection()
 
 
@@ -72,7 +73,7 @@ class RuCyclesTest(RuBaseTest):
                     build.command(rows, units, op=op, density=density)
                 watch = cocotb.start_soon(self._span(int(dut.completed.value) + count))
                 stalls = int(dut.stalls.value)
-                await RuSequence("measured", [build.scene]).start(self.env.agent.sequencer)
+                await SceneSequence("measured", [build.scene]).start(self.env.agent.sequencer)
                 cycles = await watch
                 command = build.scene.commands[0]
                 if count == 1:

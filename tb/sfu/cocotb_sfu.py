@@ -13,8 +13,9 @@ from pyuvm import ConfigDB, uvm_test
 
 from models.isa import Buffer
 from models.sfu import ideal_cycles, passes
+from tb.common.scene import SceneSequence
 from tb.common.seed import rng
-from tb.sfu.sfu_env import SfuEnv, SfuSequence, sequences
+from tb.sfu.sfu_env import SfuEnv, sequences
 from tb.sfu.stimulus import UNITS, Builder
 
 
@@ -72,7 +73,7 @@ class SfuCyclesTest(SfuBaseTest):
                     build.command(name, rows, cols, ["normal"] * rows, buffer=Buffer.A)
                 watch = cocotb.start_soon(self._span(int(dut.completed.value) + count))
                 waits = int(dut.stall_wait.value)
-                await SfuSequence("measured", [build.scene]).start(self.env.agent.sequencer)
+                await SceneSequence("measured", [build.scene]).start(self.env.agent.sequencer)
                 cycles = await watch
                 fields = build.scene.commands[0].fields
                 if count == 1:

@@ -11,11 +11,13 @@ import pyuvm
 from pyuvm import ConfigDB, uvm_test
 
 from models import su
+from tb.common.scene import SceneSequence
 from tb.common.seed import rng
-from tb.su.su_env import SuEnv, SuSequence
+from tb.su.su_env import SuEnv
 from tb.su.stimulus import PRESSURES, Builder, random_scene
 
 COMMANDS = 14  # of a scene
+RESETS = 1, 7, 30, 61, 90, 150, 260, 700  # cycles
 
 
 class SuBaseTest(uvm_test):
@@ -31,7 +33,7 @@ class SuBaseTest(uvm_test):
 
 @pyuvm.test()
 class SuRandomTest(SuBaseTest):
-    """Random scenes, and tiles of 1024 rows."""
+    """Random scenes, tiles of 1024 rows, resets in flight."""
 
     async def run_phase(self) -> None:
         """Run the sequences; the driver waits for the completions."""
@@ -44,7 +46,11 @@ class SuRandomTest(SuBaseTest):
                 build = Builder(draw, "none")
                 build.command(source, 1024, 14, shape="cube", border="ragged")
                 scenes.append(build.scene)
-        await SuSequence("random", scenes).start(self.env.agent.sequencer)
+            for cycles in RESETS:  # while rows are walked, read, decided, while windows are, while the map is written; a good scene behind each
+                for after in (cycles, 0):
+                    scenes.append(random_scene(draw, "none", turn, 3))
+                    scenes[-1].reset_after = after
+        await SceneSequence("random", scenes).start(self.env.agent.sequencer)
         self.drop_objection()
 
 
@@ -74,7 +80,7 @@ class SuCyclesTest(SuBaseTest):
             build.command(source, rows, cols, shape=shape, border="clipped", grid=(16, 16))
             fields = build.scene.commands[0].fields
             watch = cocotb.start_soon(self._span())
-            await SuSequence("measured", [build.scene]).start(self.env.agent.sequencer)
+            await SceneSequence("measured", [build.scene]).start(self.env.agent.sequencer)
             report.append({"source": source, "rows": rows, "cols": cols, "window": shape, "reads": su.reads(fields),
                            "ideal": su.ideal_cycles(fields), "cycles": await watch})
             print(report[-1])

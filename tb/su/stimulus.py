@@ -56,6 +56,7 @@ class Scene:
     pressure: str
     vbuf: np.ndarray
     commands: list[Command] = field(default_factory=list)
+    reset_after: int = 0  # cycles after which a reset ends the scene; 0: it runs to its end
 
 
 def filled(f: dict[str, int], d: su.Decision) -> str:
