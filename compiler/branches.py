@@ -60,6 +60,12 @@ def rows_of(tile: Part) -> int:
     return (p1 - p0) * (f1 - f0)
 
 
+def frame_by_frame(low: Lowering, tile: Part, temporal: bool) -> bool:
+    """Whether the rows of a tile lie frame after frame: those of a spatial block, and of tiles that do not hold all frames of their positions."""
+    (p0, p1), frames = tile
+    return not temporal or p1 - p0 > 1 and frames != (0, low.dims.frames)
+
+
 Item = TypeVar("Item")
 
 
@@ -104,7 +110,7 @@ def branch_tiles(low: Lowering, region: str, branches: Branches, temporal: bool,
         sparse = branch.sparse
         rows = region_rows(low, most_rows(low, *weights, sparse=sparse), sparse, units(sparse), groups)
         if sparse is None:
-            tiles = low.temporal_tiles(rows) if temporal else low.joined_tiles(rows)
+            tiles = low.row_tiles(rows, temporal)
         else:
             h, w, t = sparse.policy.tiling or (1, 1, 1)
             tiles = low.sparse_tiles(min(rows, MAX_LIST_ROWS), temporal, h if h > 1 or w > 1 else 0, t)

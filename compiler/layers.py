@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.attention import Planes
-from compiler.branches import Branches, branch_tiles, layer_ops, linear_op, most_rows, region_rows, room, rows_of, special_op, tasks
+from compiler.branches import Branches, branch_tiles, frame_by_frame, layer_ops, linear_op, most_rows, region_rows, room, rows_of, special_op, tasks
 from compiler.image import Vector
 from compiler.lower import Lowering
 from compiler.memory import Block, Part, Tensor, ceil_div
@@ -62,11 +62,12 @@ def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     with low.phase((w,), (mod.norm1,)) as (modulate,):
         for branch, tile in tasks(low, f"{block}.qkv", linear, tiles):
             sparse, targets = branch.sparse, [branch.planes.q, branch.planes.k, branch.planes.v]
+            by_frame = frame_by_frame(low, tile, temporal)
             if branch.skips:
-                Selection(low, tags, sparse, tile, not temporal, None, low.x_units, d.hidden).done()
+                Selection(low, tags, sparse, tile, by_frame, None, low.x_units, d.hidden).done()
                 continue
-            m, xb = rows_of(tile), low.load_rows(transfer, branch.x, tile, not temporal)
-            sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
+            m, xb = rows_of(tile), low.load_rows(transfer, branch.x, tile, by_frame)
+            sel = sparse and Selection(low, tags, sparse, tile, by_frame, xb, low.x_units, d.hidden)
             a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
                              affine=modulate, eps=d.eps, count=sel and sel.kept)
             low.v.free(xb)
@@ -79,7 +80,7 @@ def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
                 sel.done()
             else:
                 for i, target in enumerate(targets):
-                    _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile, not temporal)
+                    _store_heads(low, transfer, out, units, i * d.heads * low.head_units, target, tile, by_frame)
             low.v.free(out)
 
 
@@ -149,12 +150,12 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
     tiles = branch_tiles(low, f"{block}.{name}", branches, temporal, (w,),
                          lambda sparse: room(sparse, wide, 2 * low.x_units, low.x_units), w.groups)
 
-    def project(m: int, tile: Part, planes: Planes, sparse: Sparse | None) -> Block:
+    def project(m: int, tile: Part, by_frame: bool, planes: Planes, sparse: Sparse | None) -> Block:
         ob = low.v.alloc(m * wide)
         for i, plane in enumerate(planes.o):
             low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
-                     row_step=wide, into=((i, i + 1),), by_frame=not temporal)
-        sel = sparse and Selection(low, tags, sparse, tile, not temporal, ob, wide, low.wide)
+                     row_step=wide, into=((i, i + 1),), by_frame=by_frame)
+        sel = sparse and Selection(low, tags, sparse, tile, by_frame, ob, wide, low.wide)
         a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, load_tag=transfer, affine=w.centre,
                          count=sel and sel.kept)
         low.v.free(ob)
@@ -169,15 +170,15 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
 
     with low.phase((w,), () if gate is None else (gate,)) as gates:
         for branch, tile in tasks(low, f"{block}.{name}", linear, tiles):
-            m = rows_of(tile)
+            m, by_frame = rows_of(tile), frame_by_frame(low, tile, temporal)
             if branch.skips:
-                y = _recovered(low, tags, branch.sparse, tile, not temporal, wide, low.wide)
+                y = _recovered(low, tags, branch.sparse, tile, by_frame, wide, low.wide)
             else:
-                y = project(m, tile, branch.planes, branch.sparse)
-            xb = low.load_rows(transfer, branch.x, tile, not temporal)
+                y = project(m, tile, by_frame, branch.planes, branch.sparse)
+            xb = low.load_rows(transfer, branch.x, tile, by_frame)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
             low.v.free(y)
-            low.store_rows(transfer, xb, branch.x, tile, not temporal)
+            low.store_rows(transfer, xb, branch.x, tile, by_frame)
             low.v.free(xb)
 
 
@@ -196,8 +197,8 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     tiles = branch_tiles(low, f"{block}.mlp", branches, temporal, (w1, w2),
                          lambda sparse: room(sparse, low.x_units, units, low.x_units), max(w1.groups, w2.groups))
 
-    def compute(m: int, tile: Part, xb: Block, sparse: Sparse | None, modulate: Vector) -> Block:
-        sel = sparse and Selection(low, tags, sparse, tile, not temporal, xb, low.x_units, d.hidden)
+    def compute(m: int, tile: Part, by_frame: bool, xb: Block, sparse: Sparse | None, modulate: Vector) -> Block:
+        sel = sparse and Selection(low, tags, sparse, tile, by_frame, xb, low.x_units, d.hidden)
         count = sel and sel.kept
         a = low.panel_of(norm, SfuOp.LAYERNORM, sel.x if sel else xb, low.x_units, m, d.hidden, load_tag=transfer,
                          affine=modulate, eps=d.eps, count=count)
@@ -216,16 +217,17 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
 
     with low.phase((w1, w2), (mod.norm2, mod.gate2)) as (modulate, gate):
         for branch, tile in tasks(low, f"{block}.mlp", linear1, tiles):
-            m, xb = rows_of(tile), low.load_rows(transfer, branch.x, tile, not temporal)
+            m, by_frame = rows_of(tile), frame_by_frame(low, tile, temporal)
+            xb = low.load_rows(transfer, branch.x, tile, by_frame)
             if branch.skips:
-                y = _recovered(low, tags, branch.sparse, tile, not temporal, low.x_units, d.hidden)
+                y = _recovered(low, tags, branch.sparse, tile, by_frame, low.x_units, d.hidden)
             else:
-                y = compute(m, tile, xb, branch.sparse, modulate)
+                y = compute(m, tile, by_frame, xb, branch.sparse, modulate)
             low.residual(add, xb, y, m, load_tag=transfer, gate=gate)
             low.v.free(y)
             if frame_rows:
                 _add_frames(low, transfer, add, xb, frame_rows, tile)
-            low.store_rows(transfer, xb, branch.x, tile, not temporal)
+            low.store_rows(transfer, xb, branch.x, tile, by_frame)
             low.v.free(xb)
 
 

@@ -26,7 +26,7 @@ class Tiling:
     v: Pool
     r: Pool
     m: Pool
-    tight: bool
+    tight: frozenset[str]  # buffers of whose slices one tile takes more than half
 
     def tile_rows(self, most: int, **per_row: int) -> int:
         """Rows of a tile: the most of `_sizes`, at most `most`, that fit the slices, or less.
@@ -39,7 +39,7 @@ class Tiling:
         for rows in choices:
             taken = {name: units * (panel_step(rows) if name == "a" else rows) for name, units in per_row.items()}
             if all(taken[name] <= pools[name].size for name in taken):
-                self.tight = any(2 * taken[name] > pools[name].size for name in taken)
+                self.tight = frozenset(name for name in taken if 2 * taken[name] > pools[name].size)
                 return rows
         name = max(per_row, key=lambda name: per_row[name] / max(1, pools[name].size))
         pool = pools[name]
@@ -88,10 +88,11 @@ class Tiling:
                 choices.append(whole + [((p, min(p + count, d.positions)), (f, min(f + frames, d.frames)))
                                         for p in range(start, d.positions, count) for f in range(0, d.frames, frames)])
 
-        def array_tiles(parts: list[Part]) -> int:
-            return sum(ceil_div((p1 - p0) * (f1 - f0), self.config.int8_rows) for (p0, p1), (f0, f1) in parts)
+        return min(choices, key=self._array_tiles)
 
-        return min(choices, key=array_tiles)
+    def _array_tiles(self, parts: list[Part]) -> int:
+        """INT8 tiles of the array that these tiles' rows take."""
+        return sum(ceil_div((p1 - p0) * (f1 - f0), self.config.int8_rows) for (p0, p1), (f0, f1) in parts)
 
     def temporal_tiles(self, rows: int) -> list[Part]:
         """The tokens by positions with all of their frames, about `rows` rows at a time, or by pieces of a position."""
@@ -101,6 +102,14 @@ class Tiling:
             return [((p, p + 1), (f, min(f + rows, d.frames))) for p in range(d.positions) for f in starts]
         count = rows // d.frames
         return [((p, min(p + count, d.positions)), (0, d.frames)) for p in range(0, d.positions, count)]
+
+    def row_tiles(self, rows: int, temporal: bool) -> list[Part]:
+        """Tiles of what takes every row by itself. In a temporal block whole positions, as attention has them, unless frame by frame
+        takes fewer INT8 tiles of the array."""
+        joined = self.joined_tiles(rows)
+        if not temporal:
+            return joined
+        return min((self.temporal_tiles(rows), joined), key=self._array_tiles)
 
     def sparse_tiles(self, rows: int, temporal: bool, lines: int, frames: int) -> list[Part]:
         """Tiles of at most about `rows` rows that hold whole windows of `lines` lines of the token grid (0: of one token) and

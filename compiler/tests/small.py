@@ -17,8 +17,6 @@ from models.isa import Cause
 from models.scheduler_check import Windows
 from workloads import latte
 
-# Hashes of tensors that blocks left when they were one linear program.
-GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 CONFIG_JSON = {"_class_name": "LatteTransformer3DModel", "activation_fn": "gelu-approximate",
                "norm_type": "ada_norm_single", "norm_elementwise_affine": False,
                "attention_bias": True, "norm_eps": 1e-6}

@@ -63,22 +63,31 @@ def test_tiles_of_the_large_models_are_full(positions: int, frames: int, most: i
     assert array_tiles(tiling(positions, frames, 48).joined_tiles(most), 48) <= 1.02 * ceil_div(positions * frames, 48)
 
 
-def test_bits_do_not_depend_on_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """25 positions on tiles of 8 rows: parts that span frames, in every phase of both blocks, against parts of one frame."""
-    checkpoint, used = RandomCheckpoint(small.dims(2, 24, 1, 5, 6)), []
-    model, plain = small.oracle(checkpoint), Tiling.joined_tiles
+@pytest.mark.parametrize(("array", "whole"), [(52, False), (48, True), (32, True)])
+def test_temporal_blocks_have_whole_positions_unless_they_waste_rows(array: int, whole: bool) -> None:
+    """Of 16 frames; on an array of 52 rows six positions leave four rows of each INT8 tile empty."""
+    tiles = tiling(1024, 16, array).row_tiles(2 * array, temporal=True)
+    assert all(frames == (0, 16) for _, frames in tiles) == whole
+    assert array_tiles(tiles, array) <= 1.02 * ceil_div(1024 * 16, array)
 
-    def noting(self: Tiling, most: int) -> list[Part]:
-        used.append(any(f1 - f0 > 1 for _, (f0, f1) in plain(self, most)))
-        return plain(self, most)
+
+def test_bits_do_not_depend_on_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 positions on tiles of 8 rows, in every phase of both blocks: parts that span frames, parts of one frame, whole positions."""
+    checkpoint, used = RandomCheckpoint(small.dims(2, 24, 1, 5, 6)), []
+    model = small.oracle(checkpoint)
+
+    def joined(self: Tiling, rows: int, temporal: bool) -> list[Part]:
+        used.append(any(f1 - f0 > 1 for _, (f0, f1) in self.joined_tiles(rows)))
+        return self.joined_tiles(rows)
 
     found = []
-    for tiles in (noting, Tiling.spatial_tiles):
-        monkeypatch.setattr(Tiling, "joined_tiles", tiles)
+    for tiles in (joined, lambda self, rows, temporal: self.spatial_tiles(rows),
+                  lambda self, rows, temporal: self.temporal_tiles(rows) if temporal else self.joined_tiles(rows)):
+        monkeypatch.setattr(Tiling, "row_tiles", tiles)
         compiled = compile_blocks(checkpoint, TINY, 7, base=1 << 20)
         memory = small.image(compiled, checkpoint, model, *small.random_inputs(model, 7, 5)[::2])
         result = small.run(compiled, memory)
         start = compiled.tensors["out"][0].region.base - compiled.hbm.base
         found.append(result.memory[start:start + compiled.tensors["out"][0].region.size].copy())
-    assert len(used) == 5 and all(used)
-    assert found[0].any() and np.array_equal(*found)
+    assert len(used) == 8 and all(used)
+    assert found[0].any() and np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])

@@ -17,7 +17,7 @@ from tb.su.su_env import SuEnv
 from tb.su.stimulus import PRESSURES, Builder, random_scene
 
 COMMANDS = 14  # of a scene
-RESETS = 1, 7, 30, 61, 90, 150, 260, 700  # cycles
+RESETS = 1, 7, *range(30, 1500, 70)  # cycles
 
 
 class SuBaseTest(uvm_test):
