@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import TypeVar
 
 from compiler.attention import Planes
 from compiler.image import Weight
 from compiler.lower import Lowering
-from compiler.memory import Part, Tensor
+from compiler.memory import Part, Tensor, ceil_div, round_up
 from compiler.sparsity import Sparse
 from models.isa import MAX_LIST_ROWS, Precision
 
 REGION = {"fc1": "mlp", "fc2": "mlp"}  # of a layer, where it has another name
 STREAM_TILES = 8  # INT8 tiles of rows in a tile whose weights stream
+UNDER_WAY = 4  # tiles, or pieces of them, for which the units of a core should have work
 NOMINAL_DENSITY = 0.5  # for the size of sparse tiles, which must be the same in every step of a run: the ages lie by tiles
 
 
@@ -64,6 +66,18 @@ def frame_by_frame(low: Lowering, tile: Part, temporal: bool) -> bool:
     """Whether the rows of a tile lie frame after frame: those of a spatial block, and of tiles that do not hold all frames of their positions."""
     (p0, p1), frames = tile
     return not temporal or p1 - p0 > 1 and frames != (0, low.dims.frames)
+
+
+def pieces(low: Lowering, branch: Branch, tile: Part, weight: Weight) -> list[Part]:
+    """A tile in pieces that its task computes one behind the other, each of some INT8 tiles of the array: while one is multiplied the next
+    is loaded and quantised, which a core of few contexts has no other task for. Sparse tiles, and those whose weights stream, stay whole."""
+    (p0, p1), (f0, f1) = tile
+    step = low.config.int8_rows // gcd(low.config.int8_rows, f1 - f0)  # positions of whole INT8 tiles
+    count = min(UNDER_WAY // low.config.contexts, (p1 - p0) // step)
+    if branch.sparse or not weight.resident or count < 2:
+        return [tile]
+    size = round_up(ceil_div(p1 - p0, count), step)
+    return [((p, min(p + size, p1)), (f0, f1)) for p in range(p0, p1, size)]
 
 
 Item = TypeVar("Item")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.attention import Planes
-from compiler.branches import Branches, branch_tiles, frame_by_frame, layer_ops, linear_op, most_rows, region_rows, room, rows_of, special_op, tasks
+from compiler.branches import Branches, branch_tiles, frame_by_frame, layer_ops, linear_op, most_rows, pieces, region_rows, room, rows_of, special_op, tasks
 from compiler.image import Vector
 from compiler.lower import Lowering
 from compiler.memory import Block, Part, Tensor, ceil_div
@@ -170,16 +170,17 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
 
     with low.phase((w,), () if gate is None else (gate,)) as gates:
         for branch, tile in tasks(low, f"{block}.{name}", linear, tiles):
-            m, by_frame = rows_of(tile), frame_by_frame(low, tile, temporal)
-            if branch.skips:
-                y = _recovered(low, tags, branch.sparse, tile, by_frame, wide, low.wide)
-            else:
-                y = project(m, tile, by_frame, branch.planes, branch.sparse)
-            xb = low.load_rows(transfer, branch.x, tile, by_frame)
-            low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
-            low.v.free(y)
-            low.store_rows(transfer, xb, branch.x, tile, by_frame)
-            low.v.free(xb)
+            for part in pieces(low, branch, tile, w):
+                m, by_frame = rows_of(part), frame_by_frame(low, part, temporal)
+                if branch.skips:
+                    y = _recovered(low, tags, branch.sparse, part, by_frame, wide, low.wide)
+                else:
+                    y = project(m, part, by_frame, branch.planes, branch.sparse)
+                xb = low.load_rows(transfer, branch.x, part, by_frame)
+                low.residual(add, xb, y, m, load_tag=transfer, gate=gates[0] if gates else None)
+                low.v.free(y)
+                low.store_rows(transfer, xb, branch.x, part, by_frame)
+                low.v.free(xb)
 
 
 def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: Modulation, temporal: bool,
