@@ -34,7 +34,7 @@ class Planes:
     v: list[Tensor]
     o: list[Tensor]
     group: int
-    tight: frozenset[str]
+    tight: bool
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def attention_tags(low: Lowering, block: str, name: str, m: int, n: int, batch: 
                 op("context", "attention", m=m, n=e, k=n, batch=batch))
 
 
-def spatial_sizes(low: Lowering, keys: int, queries: int) -> tuple[int, int, frozenset[str]]:
-    """(heads at a time, query rows at a time, buffers that only one such tile fits) for attention with `keys` shared keys: two query
+def spatial_sizes(low: Lowering, keys: int, queries: int) -> tuple[int, int, bool]:
+    """(heads at a time, query rows at a time, whether only one such tile fits) for attention with `keys` shared keys: two query
     tiles of a task if they fit, and all heads whose keys fit."""
     hu = low.head_units
     score_units, p_units = 2 * ceil_div(keys, 8), ceil_div(keys, 8)
@@ -86,7 +86,7 @@ def spatial_sizes(low: Lowering, keys: int, queries: int) -> tuple[int, int, fro
         total = heads * rows
         if (copies * total * (score_units + hu) < low.v.size and copies * (total | 1) * (hu + p_units) < low.a.size
                 and key_units(hu, low.value_units, keys, heads) <= low.b.size and copies * total <= low.r.size):
-            return heads, rows, frozenset("avr" if copies == 1 else "")
+            return heads, rows, copies == 1
     raise CompileError(f"attention over {keys} keys does not fit the buffers of configuration {low.config.name}")
 
 

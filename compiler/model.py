@@ -210,7 +210,7 @@ class _Layout:
             for name in (f"{p}.{n}" for p in prefixes for n in names):
                 self._own(of_branch(name, branch), d.heads, d.positions, d.frames, low.head_units, low.head_stride, order)
 
-    def planes(self, branch: int, kind: str, layer: int, prefix: str, region: str, group: int, tight: frozenset[str]) -> Planes:
+    def planes(self, branch: int, kind: str, layer: int, prefix: str, region: str, group: int, tight: bool) -> Planes:
         """Planes of one attention; the caption's K and V and the results are shared by all blocks."""
         own = f"{prefix}.{layer}" if self._keeps(branch, kind, layer, region) else prefix
 
@@ -275,7 +275,7 @@ def _block(low: Lowering, lay: _Layout, index: int, kind: str, layer: int, add_f
         mlp_phase(low, name, stem, branches("mlp"), mod, False,
                   (lay.inputs["frames"].base, low.x_stride) if add_frames else None)
         return
-    planes = [lay.planes(b, kind, layer, "temporal", "qkv", d.heads, frozenset()) for b in numbers]
+    planes = [lay.planes(b, kind, layer, "temporal", "qkv", d.heads, False) for b in numbers]
     chosen = attended("qkv", "out")
     qkv_phase(low, name, stem, branches("qkv", planes), mod, True)
     if chosen:

@@ -41,7 +41,7 @@ class Stage(Tiling):
         self.sets: list[WeightSet] = []
         self.ring = Ring()
         self.phases = self.phase_start = 0
-        self.tight: frozenset[str] = frozenset()
+        self.tight = False
         self.peak: dict[str, int] = {}
         d = self.dims
         self.head_units = ceil_div(d.head_dim, 8)
@@ -93,8 +93,8 @@ class Stage(Tiling):
     def task(self, name: str, tag: int) -> Iterator[None]:
         """The instructions of one task; `tag` is an operation that stands for it in reports."""
         self._pools()
-        for name, pool in (("a", self.a), ("v", self.v), ("r", self.r)):  # what streams through bbuf takes half of a slice at most
-            pool.tight = name in self.tight
+        for pool in (self.a, self.v, self.r):  # not bbuf: what streams through it takes half of a slice at most, so it double-buffers
+            pool.tight = self.tight
         unbounded = frozenset((Opcode.GEMM, Opcode.SFU)) if self.schedule.bounds == "worst" else frozenset()
         self.program = Program(len(self.tasks), unbounded)
         yield

@@ -26,7 +26,7 @@ class Tiling:
     v: Pool
     r: Pool
     m: Pool
-    tight: frozenset[str]  # buffers of whose slices one tile takes more than half
+    tight: bool
 
     def tile_rows(self, most: int, **per_row: int) -> int:
         """Rows of a tile: the most of `_sizes`, at most `most`, that fit the slices, or less.
@@ -39,7 +39,7 @@ class Tiling:
         for rows in choices:
             taken = {name: units * (panel_step(rows) if name == "a" else rows) for name, units in per_row.items()}
             if all(taken[name] <= pools[name].size for name in taken):
-                self.tight = frozenset(name for name in taken if 2 * taken[name] > pools[name].size)
+                self.tight = any(2 * taken[name] > pools[name].size for name in taken)
                 return rows
         name = max(per_row, key=lambda name: per_row[name] / max(1, pools[name].size))
         pool = pools[name]
