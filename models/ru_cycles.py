@@ -28,7 +28,7 @@ def _row(banks: tuple[int, ...], pairs: int) -> bytes:
 @lru_cache(1 << 12)
 def _results(bank: int, units: int, every: int) -> bytes:
     """Banks of the results of a row, one every so many cycles; the last of an odd one has one unit."""
-    return bytes(every - 1).join(mask(bank + unit, BANKS, min(2, units - unit)).to_bytes() for unit in range(0, units, 2))
+    return bytes(every - 1).join(mask(bank + unit, BANKS, min(2, units - unit)).to_bytes(1, "little") for unit in range(0, units, 2))
 
 
 def ru_item(f: Fields, rows: int, entries: Sequence[int]) -> Item:
@@ -53,8 +53,7 @@ def _row_ends(reads: bytes, every: int, results: bytes, busy: bytes, held: bytes
     """A row whose reads may begin in cycle 0, where others take `busy` of the read port, `held` of the write port in the first `known` cycles:
     (banks that its reads take from cycle 0 on, banks that its results take, the cycle behind the last, `placed` then); None if these cycles do
     not tell. `end`: first cycle in which a result may be written; `placed`: when the last results went to the write register."""
-    free = known - len(busy), known - len(held)
-    busy, held = busy + bytes(free[0]), held + bytes(free[1])
+    busy, held = (taken + bytes(known - len(taken)) for taken in (busy, held))
     read, write, queue = bytearray(), bytearray(), deque(placed, OUT_DEPTH)
     for index, result in enumerate(results[::every]):
         read.extend(bytes(max(0, queue[0] + 1 - len(read))))

@@ -204,13 +204,18 @@ class SkippingBranches(Guided):
     def __init__(self, denoiser: Denoiser, caption, null, guidance: float, refresh):
         super().__init__(denoiser, caption, null, guidance)
         self.refresh, self.known, self.step = [set(steps) for steps in refresh], [[], []], -1
+        self.dense = [(0.0, 0.0)] * len(BRANCHES)  # MACs and time of a dense evaluation
 
     def __call__(self, x, time: float) -> np.ndarray:
         self.step += 1
         results = []
         for index, (caption, branch) in enumerate(zip(self.captions, self.branches)):
+            before = self.counts.dense, self.counts.dense_time
             if self.step in self.refresh[index]:
                 self.known[index] = [*self.known[index][-1:], (time, self.denoiser.forward(x, 1000 * time, caption, branch))]
+                self.dense[index] = self.counts.dense - before[0], self.counts.dense_time - before[1]
+            else:
+                self.counts.dense, self.counts.dense_time = (a + b for a, b in zip(before, self.dense[index], strict=True))
             results.append(extrapolate(self.known[index], time))
         return results[1] + self.guidance * (results[0] - results[1])
 

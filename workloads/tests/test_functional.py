@@ -159,6 +159,20 @@ def test_null_cross_attention_is_constant(model, item):
     assert np.abs(context - context[0]).max() < 1e-5
 
 
+def test_whole_branches_are_skipped_and_extrapolated():
+    """Velocities that are linear in time, of branches that are evaluated three times and twice in five steps."""
+    class Linear:
+        def forward(self, x, timestep, caption, sparse):
+            sparse.counts.always(caption)
+            return np.full(3, caption * timestep, np.float32)
+
+    velocity = functional.SkippingBranches(Linear(), 2.0, 1.0, 1.5, ({0, 1, 4}, {0, 1}))
+    for time in (1.0, 0.875, 0.75, 0.375, 0.25):
+        assert np.array_equal(velocity(None, time), np.full(3, 2500 * time, np.float32))
+    counts = velocity.counts
+    assert (counts.macs, counts.dense, counts.time, counts.dense_time) == (3 * 2 + 2, 5 * 3, 2 * 8, 2 * 15)
+
+
 def test_refresh_lists_find_the_bend():
     """A path that bends early wants its evaluations early, and more of them never cost more."""
     steps = 12
