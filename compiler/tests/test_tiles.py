@@ -6,9 +6,12 @@ such tiles, bit by bit. It does not measure time (bench/opensora.py, bench/sizin
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from compiler.branches import Branch, pieces
 from compiler.checkpoint import RandomCheckpoint
 from compiler.memory import Part, ceil_div
 from compiler.model import compile_blocks
@@ -69,6 +72,18 @@ def test_temporal_blocks_have_whole_positions_unless_they_waste_rows(array: int,
     tiles = tiling(1024, 16, array).row_tiles(2 * array, temporal=True)
     assert all(frames == (0, 16) for _, frames in tiles) == whole
     assert array_tiles(tiles, array) <= 1.02 * ceil_div(1024 * 16, array)
+
+
+@pytest.mark.parametrize(("tile", "contexts", "sizes"), [
+    (((0, 104), (3, 4)), 2, [52, 52]), (((104, 190), (3, 4)), 2, [86]), (((104, 250), (3, 4)), 2, [104, 42]), (((0, 104), (3, 4)), 4, [104]), (((0, 208), (0, 1)), 1, [52] * 4),
+    (((0, 51), (0, 1)), 1, [51]), (((0, 26), (0, 4)), 2, [52, 52]), (((0, 13), (0, 16)), 2, [208])])
+def test_pieces_of_a_tile_fill_the_array(tile: Part, contexts: int, sizes: list[int]) -> None:
+    """Of 52 rows; positions whose frames do not make up whole INT8 tiles stay together."""
+    low = SimpleNamespace(config=SimpleNamespace(int8_rows=52, contexts=contexts))
+    found = pieces(low, Branch(None), tile, SimpleNamespace(resident=True))
+    assert [rows(part) for part in found] == sizes and all(frames == tile[1] for _, frames in found)
+    assert [p for (p, _), _ in found] == [tile[0][0], *(p for (_, p), _ in found[:-1])] and found[-1][0][1] == tile[0][1]
+    assert pieces(low, Branch(None), tile, SimpleNamespace(resident=False)) == pieces(low, Branch(None, None, object()), tile, None) == [tile]
 
 
 def test_bits_do_not_depend_on_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
