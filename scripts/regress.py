@@ -32,7 +32,7 @@ CORES = 2, 4  # of the device, seed by seed
 
 # "[gw0] [ 12%] PASSED tb/..." while it runs; "FAILED tb/fp/test_fp.py::test_operator[x] - why" at its end
 _PERCENT = re.compile(r"^\[gw\d+\] \[ *(\d+)%\] (\w+) (.*)")
-_BAD = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$")
+_BAD = re.compile(r"^(?:FAILED|ERROR) (\S+\.py\b.*?)(?: - .*)?$")
 
 Merged = dict[str, dict[str, Counter]]
 
