@@ -34,15 +34,15 @@ def test_random() -> None:
 
 
 def test_cycles() -> None:
-    """A command costs its ideal cycles and a nameable rest (docs/sfu.md)."""
+    """A command costs its ideal cycles and a rest that docs/sfu.md names, and the cycle model knows to the cycle."""
     run("SfuCyclesTest", store=STORE_GROUPS)
     for row in json.loads(REPORT.read_text()):
+        assert row["ideal"] <= row["alone"] == row["predicted"], row
         scan = {"layernorm": 32, "softmax": 9}.get(row["format"].split("_")[0])
         groups = -(-row["cols"] // 8)
         if row["rows"] >= 8 and row["cols"] >= 64:
-            # The scan of the first row, the scaling of the last, and one way through the pipeline.
+            # The scan of the first row.
             assert row["waits"] <= (groups + scan if scan else 0), row
-            assert row["alone"] <= row["ideal"] + row["waits"] + groups * ("_i8" in row["format"]) + 70, row
             assert row["streamed"] is None or row["streamed"] <= row["ideal"] + 1, row
 
 
