@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cocotb
 import pyuvm
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles
 from pyuvm import ConfigDB, uvm_test
 
 from models.buffer_cycles import Port
