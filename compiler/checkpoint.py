@@ -74,14 +74,13 @@ class Checkpoint(Protocol):
     """Where the compiler takes tensors from."""
 
     dims: Dims
-    centred: bool  # whether any layer has a centre
+    prepared: bool  # whether any layer has a tensor of `prepared_shapes`
 
     def get(self, name: str) -> np.ndarray:
         """Tensor of that diffusers name, float32, finite."""
 
-    def centre(self, layer: str) -> np.ndarray | None:
-        """What is taken off the inputs of a layer before they are rounded to INT8, float32 [K], or None. The layer makes it good, so that
-        the network is the same with and without: a tensor of prepared checkpoints, `layer.centre`, that others lack."""
+    def find(self, name: str) -> np.ndarray | None:
+        """The same for a tensor of `prepared_shapes`, which a checkpoint may lack."""
 
 
 def expected_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:
@@ -113,14 +112,16 @@ def expected_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def centre_shapes(dims: Dims) -> dict[str, tuple[int]]:
-    """Name and shape of the centres that a checkpoint may hold: of layers whose inputs come from QUANT or GELU. Behind a LayerNorm the
-    shift takes this part."""
-    layers = {f"{stem}.{i}.{layer}": 4 * dims.hidden if layer == "ff.net.2" else dims.hidden
-              for i in range(dims.layers) for stem, layers in (
-                  ("transformer_blocks", ("attn1.to_out.0", "attn2.to_q", "attn2.to_out.0", "ff.net.2")),
-                  ("temporal_transformer_blocks", ("attn1.to_out.0", "ff.net.2"))) for layer in layers}
-    return {f"{layer}.centre": (k,) for layer, k in layers.items()}
+def prepared_shapes(dims: Dims) -> dict[str, tuple[int]]:
+    """Name and shape of the tensors with which a checkpoint may say how INT8 takes a layer's inputs: (x - centre) / smooth. The layer makes
+    both good, so that the network is the same with and without. Centres: where inputs come from QUANT or GELU; behind a LayerNorm the shift
+    takes this part. Smooth, greater than zero: where they come from QUANT or a LayerNorm; that of `attn1.to_q` is for Q, K and V."""
+    d, shapes = dims.hidden, {}
+    for stem, cross in (("transformer_blocks", ("attn2.to_q", "attn2.to_out.0")), ("temporal_transformer_blocks", ())):
+        for block in (f"{stem}.{index}" for index in range(dims.layers)):
+            shapes |= {f"{block}.{layer}.centre": (d,) for layer in ("attn1.to_out.0", *cross)} | {f"{block}.ff.net.2.centre": (4 * d,)}
+            shapes |= {f"{block}.{layer}.smooth": (d,) for layer in ("attn1.to_q", "attn1.to_out.0", *cross, "ff.net.0.proj")}
+    return shapes
 
 
 def host_tensors(dims: Dims) -> list[str]:
@@ -174,13 +175,13 @@ class SafetensorsCheckpoint:
             raise CompileError(f"{self.path}: not a safetensors file") from None
         self.header.pop("__metadata__", None)
         self.data = np.memmap(self.path, np.uint8, "r", offset=8 + length)
-        known = centre_shapes(self.dims)
-        centres = {name: known.get(name) for name in self.header if name.endswith(".centre")}
-        if None in centres.values():
-            name = next(name for name, shape in centres.items() if shape is None)
-            raise CompileError(f"{self.path}: tensor {name} is not supported, this layer has no centre of its own")
-        self.centred = bool(centres)
-        for name, shape in (expected_shapes(self.dims) | centres).items():
+        known = prepared_shapes(self.dims)
+        found = {name: known.get(name) for name in self.header if name.endswith((".centre", ".smooth"))}
+        if None in found.values():
+            name = next(name for name, shape in found.items() if shape is None)
+            raise CompileError(f"{self.path}: tensor {name} is not supported, this layer has no {name.rsplit('.', 1)[1]} of its own")
+        self.prepared = bool(found)
+        for name, shape in (expected_shapes(self.dims) | found).items():
             self._check(name, shape)
 
     def _check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -203,20 +204,23 @@ class SafetensorsCheckpoint:
         values = self.data[first:end].view(DTYPES[entry["dtype"]]).reshape(entry["shape"]).astype(np.float32)
         if not np.isfinite(values).all():
             raise CompileError(f"{self.path}: tensor {name} holds NaN or infinity")
+        if name.endswith(".smooth") and not (values > 0).all():
+            raise CompileError(f"{self.path}: tensor {name} divides inputs, all values must be greater than zero")
         return values
 
-    def centre(self, layer: str) -> np.ndarray | None:
+    def find(self, name: str) -> np.ndarray | None:
         """See `Checkpoint`."""
-        return self.get(f"{layer}.centre") if f"{layer}.centre" in self.header else None
+        return self.get(name) if name in self.header else None
 
 
 class RandomCheckpoint:
-    """Random weights of the given sizes, made when asked for: standard normal / sqrt(fan-in), small biases; centres if `centred`."""
+    """Random weights of the given sizes, made when asked for: standard normal / sqrt(fan-in), small biases; with the tensors of
+    `prepared_shapes` if `prepared`."""
 
-    def __init__(self, dims: Dims, seed: int = 0, centred: bool = False) -> None:
-        self.dims, self.centred = dims, centred
+    def __init__(self, dims: Dims, seed: int = 0, prepared: bool = False) -> None:
+        self.dims, self.prepared = dims, prepared
         self.seed = seed
-        self.shapes = expected_shapes(dims) | (centre_shapes(dims) if centred else {})
+        self.shapes = expected_shapes(dims) | (prepared_shapes(dims) if prepared else {})
         self.number = {name: i for i, name in enumerate(self.shapes)}
 
     def get(self, name: str) -> np.ndarray:
@@ -224,8 +228,9 @@ class RandomCheckpoint:
         shape = self.shapes[name]
         rng = np.random.default_rng([self.seed, self.number[name]])
         scale = 0.1 if len(shape) == 1 or name.endswith("table") else float(np.prod(shape[1:])) ** -0.5
-        return rng.standard_normal(shape, np.float32) * np.float32(scale)
+        values = rng.standard_normal(shape, np.float32)
+        return np.exp2(values / 4) if name.endswith(".smooth") else values * np.float32(scale)
 
-    def centre(self, layer: str) -> np.ndarray | None:
+    def find(self, name: str) -> np.ndarray | None:
         """See `Checkpoint`."""
-        return self.get(f"{layer}.centre") if f"{layer}.centre" in self.shapes else None
+        return self.get(name) if name in self.shapes else None

@@ -59,14 +59,14 @@ class Vector:
 @dataclass
 class Weight:
     """A linear layer's B operand [N, K] as int8 or float16. `phase` puts its panels into the image: some columns each (address, first
-    column, columns), and {scale, bias}. `centre` is {1, -c} for the operation that makes its inputs, if it takes c off them."""
+    column, columns), and {scale, bias}. `inputs` is {a, b} for the operation that makes its inputs, if they come as x*a + b."""
 
     name: str
     matrix: np.ndarray
     groups: int
     precision: Precision
     affine: Vector
-    centre: Vector | None = None
+    inputs: Vector | None = None
     chunks: list[tuple[int, int, int]] = field(default_factory=list)
     blocks: list[Shared | None] = field(default_factory=list)
     resident: bool = True

@@ -12,7 +12,8 @@ import numpy as np
 
 from compiler.checkpoint import Checkpoint
 from compiler.model import STEM, Compiled, of_branch
-from compiler.quantise import fp16_rows, pairs
+from compiler.quantise import Inputs, fp16_rows, pairs
+from models.isa import Precision
 
 
 def _put(compiled: Compiled, memory: np.ndarray, address: int, data: np.ndarray) -> None:
@@ -21,16 +22,18 @@ def _put(compiled: Compiled, memory: np.ndarray, address: int, data: np.ndarray)
 
 
 def modulation(compiled: Compiled, checkpoint: Checkpoint, adaln: np.ndarray, time: np.ndarray | None) -> np.ndarray:
-    """pbuf images of all blocks: per block {1 + scale, shift}, {gate, 0} of attention and MLP; last that of the final
-    norm.
+    """pbuf images of all blocks: per block {1 + scale, shift}, divided by the `smooth` of the layer behind, and {gate, 0}, of attention
+    and MLP; last that of the final norm.
 
     adaln float32 [6, D] (shift, scale, gate, twice), time float32 [D] (needed for the whole denoiser).
     """
     images = []
     for kind, layer in compiled.blocks:
-        table = checkpoint.get(f"{STEM[kind]}.{layer}.scale_shift_table") + adaln
-        for shift, scale, gate in (table[:3], table[3:]):
-            images += [pairs(1 + scale, shift), pairs(gate, np.zeros_like(gate))]
+        block = f"{STEM[kind]}.{layer}"
+        table = checkpoint.get(f"{block}.scale_shift_table") + adaln
+        for (shift, scale, gate), name in ((table[:3], "attn1.to_q"), (table[3:], "ff.net.0.proj")):
+            taken = Inputs.of(checkpoint, f"{block}.{name}") if compiled.linear == Precision.INT8 else Inputs(None, None)
+            images += [pairs(*taken.modulation(1 + scale, shift)), pairs(gate, np.zeros_like(gate))]
     if compiled.whole:
         shift, scale = checkpoint.get("scale_shift_table") + time
         images.append(pairs(1 + scale, shift))

@@ -54,7 +54,7 @@ def _store_heads(low: Lowering, tag: int, out: Block, units: int, first: int, pl
 def qkv_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: Modulation, temporal: bool) -> None:
     """x -> LayerNorm, modulate -> Q, K, V planes."""
     d, tokens = low.dims, low.dims.tokens * len(branches)
-    w = low.linear_weight(*(f"{prefix}.attn1.to_{p}" for p in "qkv"), heads_out=True)
+    w = low.linear_weight(*(f"{prefix}.attn1.to_{p}" for p in "qkv"), heads_out=True, modulated=True)
     transfer, norm, linear = layer_ops(low, block, "qkv", tokens, w, d.hidden, 3 * d.hidden, "layernorm")
     tags = _select(low, block, "qkv", branches, transfer)
     units = ceil_div(w.n, 8)
@@ -124,7 +124,7 @@ def query_phase(low: Lowering, block: str, prefix: str, branches: Branches) -> N
             xb = low.load_rows(transfer, branch.x, tile, True)
             sel = sparse and Selection(low, tags, sparse, tile, True, xb, low.x_units, d.hidden)
             a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else xb, low.x_units, rows_of(tile), d.hidden, load_tag=transfer,
-                             affine=w.centre, count=sel and sel.kept)
+                             affine=w.inputs, count=sel and sel.kept)
             low.v.free(xb)
             if sel:
                 sel.refresh_inputs()
@@ -156,7 +156,7 @@ def output_phase(low: Lowering, block: str, name: str, weight: str, branches: Br
             low.load(transfer, plane, tile, Buffer.V, ob, ob.base + i * planes.group * hu, units=planes.group * hu,
                      row_step=wide, into=((i, i + 1),), by_frame=by_frame)
         sel = sparse and Selection(low, tags, sparse, tile, by_frame, ob, wide, low.wide)
-        a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, load_tag=transfer, affine=w.centre,
+        a = low.panel_of(quant, SfuOp.QUANT, sel.x if sel else ob, wide, m, low.wide, load_tag=transfer, affine=w.inputs,
                          count=sel and sel.kept)
         low.v.free(ob)
         if sel:
@@ -188,7 +188,7 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
     """x += gate * MLP(modulate(LayerNorm(x))); then, if `frame_rows` = (address, stride), the row of the tile's frame
     is added."""
     d, tokens = low.dims, low.dims.tokens * len(branches)
-    w1, w2 = low.linear_weight(f"{prefix}.ff.net.0.proj"), low.linear_weight(f"{prefix}.ff.net.2")
+    w1, w2 = low.linear_weight(f"{prefix}.ff.net.0.proj", modulated=True), low.linear_weight(f"{prefix}.ff.net.2")
     transfer, norm, linear1 = layer_ops(low, block, "fc1", tokens, w1, d.hidden, 4 * d.hidden, "layernorm")
     gelu = special_op(low, block, "gelu", tokens, 4 * d.hidden)
     linear2 = linear_op(low, block, "fc2", tokens, w2, 4 * d.hidden, d.hidden)
@@ -207,7 +207,7 @@ def mlp_phase(low: Lowering, block: str, prefix: str, branches: Branches, mod: M
             sel.refresh_inputs()
         hidden = low.linear(linear1, transfer, a, w1)
         low.free_panel(a)
-        a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, load_tag=transfer, affine=w2.centre, count=count)
+        a = low.panel_of(gelu, SfuOp.GELU, hidden, units, m, 4 * d.hidden, load_tag=transfer, affine=w2.inputs, count=count)
         low.v.free(hidden)
         y = low.linear(linear2, transfer, a, w2)
         low.free_panel(a)

@@ -43,6 +43,7 @@ class Compiled:
     dims: Dims
     captions: int
     branches: int
+    linear: Precision
     blocks: list[Block]
     whole: bool
     hbm: HbmMap
@@ -329,7 +330,7 @@ def compile_blocks(checkpoint: Checkpoint, config: Config, captions: int, blocks
     assembled = Assembler(config, low.tasks, low.sets, lay.spare, low.cores, schedule.priority).assemble()
     program = low.hbm.alloc("program", assembled.code.size, "program")
     table = low.hbm.alloc("table", assembled.table.size, "program")
-    return Compiled(config, d, captions, len(branches), blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
+    return Compiled(config, d, captions, len(branches), linear, blocks, whole, low.hbm, low.cores, low.slices, program, table, assembled, low.ops,
                     low.image.parts, low.image.size, lay.tensors, lay.inputs, low.x_stride, lay.patch_stride, low.sparse_rows, low.peak)
 
 

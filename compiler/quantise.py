@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from compiler.checkpoint import Checkpoint
 from compiler.memory import ceil_div
 
 BLOCK = 32  # columns of `round_to_inputs` between two updates of those behind
@@ -23,10 +26,39 @@ def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return work.astype(np.int8), scale
 
 
-def centred_bias(weight: np.ndarray, bias: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """float32 bias [N] of a layer [N, K] whose inputs come less `centre` [K]: the rounded weights make it good."""
-    grid, scale = quantise_columns(weight)
-    return (bias + scale * (grid.astype(np.float64) @ centre)).astype(np.float32)
+@dataclass(frozen=True)
+class Inputs:
+    """How INT8 takes the inputs of a layer: (x - centre) / smooth, float32 [K], from a checkpoint that may lack either."""
+
+    centre: np.ndarray | None
+    smooth: np.ndarray | None
+
+    @staticmethod
+    def of(checkpoint: Checkpoint, layer: str) -> Inputs:
+        """Those of a layer."""
+        return Inputs(checkpoint.find(f"{layer}.centre"), checkpoint.find(f"{layer}.smooth"))
+
+    def layer(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 weight [N, K] and bias [N] that make it good, the bias with the weight as `quantise_columns` rounds it."""
+        if self.smooth is not None:
+            weight = weight * self.smooth
+        if self.centre is not None:
+            grid, scale = quantise_columns(weight)
+            centre = self.centre if self.smooth is None else self.centre / self.smooth
+            bias = (bias + scale * (grid.astype(np.float64) @ centre)).astype(np.float32)
+        return weight, bias
+
+    def affine(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """float32 a, b [K] of x*a + b; None if the inputs are taken as they are."""
+        if self.centre is None and self.smooth is None:
+            return None
+        one = np.ones_like(self.centre if self.smooth is None else self.smooth)
+        a = one if self.smooth is None else one / self.smooth
+        return a, 0 * one if self.centre is None else -self.centre * a
+
+    def modulation(self, scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 a, b [K] of x*a + b behind a LayerNorm, from the modulation's 1 + scale and shift."""
+        return (scale, shift) if self.smooth is None else (scale / self.smooth, shift / self.smooth)
 
 
 def round_to_inputs(weight: np.ndarray, gram: np.ndarray, damping: float = 0.01) -> np.ndarray:

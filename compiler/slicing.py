@@ -49,21 +49,21 @@ class Areas:
         return max(count(units, self.units), count(entries, self.entries))
 
 
-def demands(dims: Dims, wide: int, kinds: Iterable[str], whole: bool, per_unit: int = 16, centred: bool = False) -> list[Demand]:
+def demands(dims: Dims, wide: int, kinds: Iterable[str], whole: bool, per_unit: int = 16, prepared: bool = False) -> list[Demand]:
     """The phases with weights of blocks of these kinds; `wide` are the channels of all heads, padded, `per_unit` weights of the
-    linear layers lie in a unit; inputs of layers may be `centred`."""
+    linear layers lie in a unit; a `prepared` checkpoint has vectors for the inputs of some."""
     vector, vector_wide, vector_inner = (ceil_div(k, 8) for k in (dims.hidden, wide, 4 * dims.hidden))
     hidden, heads, inner = (ceil_div(k, per_unit) for k in (dims.hidden, wide, 4 * dims.hidden))
 
-    def demand(vectors: int, *layers: tuple[int, int], centre: int = 0) -> Demand:
-        centre *= centred
-        return Demand(sum(n * groups for n, groups in layers), vectors * vector + centre + sum(ceil_div(n, 8) for n, _ in layers),
-                      max(8 * groups for _, groups in layers), max(vector if vectors else 1, centre))
+    def demand(vectors: int, *layers: tuple[int, int], inputs: int = 0) -> Demand:
+        inputs *= prepared
+        return Demand(sum(n * groups for n, groups in layers), vectors * vector + inputs + sum(ceil_div(n, 8) for n, _ in layers),
+                      max(8 * groups for _, groups in layers), max(vector if vectors else 1, inputs))
 
-    mlp = demand(2, (4 * dims.hidden, hidden), (dims.hidden, inner), centre=vector_inner)
-    out = demand(1, (dims.hidden, heads), centre=vector_wide)
-    each = {"spatial": [demand(0, (2 * wide, hidden)), demand(1, (3 * wide, hidden)), out, demand(0, (wide, hidden), centre=vector),
-                        demand(0, (dims.hidden, heads), centre=vector_wide), mlp],
+    mlp = demand(2, (4 * dims.hidden, hidden), (dims.hidden, inner), inputs=vector_inner)
+    out = demand(1, (dims.hidden, heads), inputs=vector_wide)
+    each = {"spatial": [demand(0, (2 * wide, hidden)), demand(1, (3 * wide, hidden)), out, demand(0, (wide, hidden), inputs=vector),
+                        demand(0, (dims.hidden, heads), inputs=vector_wide), mlp],
             "temporal": [demand(1, (3 * wide, hidden)), out, mlp]}
     patch = dims.patch ** 2
     ends = [demand(0, (dims.hidden, ceil_div(dims.in_channels * patch, 8))),

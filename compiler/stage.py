@@ -13,7 +13,7 @@ from compiler.errors import CompileError
 from compiler.image import Image, Vector, Weight, values_per_unit
 from compiler.memory import HbmMap, Pool, Shared, ceil_div, round_up
 from compiler.program import Op, Program
-from compiler.quantise import centred_bias, pad_heads, pairs, panel, quantise_columns
+from compiler.quantise import Inputs, pad_heads, pairs, panel, quantise_columns
 from compiler.slicing import Ring, demands, divide, key_units
 from compiler.tasks import Schedule, Task, WeightSet
 from compiler.tiles import MIN_ROWS, Tiling
@@ -53,8 +53,8 @@ class Stage(Tiling):
         self.x_units = ceil_div(d.hidden, 8)
         self.x_stride = round_up(2 * d.hidden, 64)
         self.head_stride = round_up(2 * self.head_pad, 32)
-        centred = checkpoint.centred and linear == Precision.INT8
-        phases = demands(d, self.wide, kinds, whole, values_per_unit(linear), centred)
+        prepared = checkpoint.prepared and linear == Precision.INT8
+        phases = demands(d, self.wide, kinds, whole, values_per_unit(linear), prepared)
         self.slices, self.areas = divide(config, phases, self._keys(set(kinds)))
         self._pools()
 
@@ -113,7 +113,7 @@ class Stage(Tiling):
         else the weights stream through the tasks' slices, and the vectors too if they alone do not fit."""
         stay = self.stays(*weights)
         channels = [Vector(address, self.x_units) for address in addresses]
-        vectors = channels + [v for w in weights for v in (w.affine, w.centre) if v]
+        vectors = channels + [v for w in weights for v in (w.affine, w.inputs) if v]
         entries = sum(v.entries for v in vectors)
         units = sum(w.units for w in weights) if stay else 0
         resident = self.areas.needed(units, entries) <= NUM_AREAS
@@ -153,8 +153,9 @@ class Stage(Tiling):
 
     # --------------------------------------------------------------------------------------------------------- weights
 
-    def weight(self, name: str, matrix: np.ndarray, bias: np.ndarray, precision: Precision, centre: np.ndarray | None = None) -> Weight:
-        """A linear layer float32 [N, K], in the precision that the matrix unit takes; `centre` [K] is off its inputs."""
+    def weight(self, name: str, matrix: np.ndarray, bias: np.ndarray, precision: Precision,
+               inputs: tuple[np.ndarray, np.ndarray] | None = None) -> Weight:
+        """A linear layer float32 [N, K], in the precision that the matrix unit takes; its inputs come as x*a + b, `inputs` = a, b [K]."""
         n, k = matrix.shape
         if precision == Precision.INT8:
             matrix, scale = quantise_columns(matrix)
@@ -163,10 +164,8 @@ class Stage(Tiling):
                 raise CompileError(f"{name}.weight: a value does not fit FP16")
             matrix, scale = matrix.astype(np.float16), np.ones(n, np.float32)
         affine = Vector(self.image.append(f"{name}.affine", pairs(scale, bias)), ceil_div(n, 8))
-        off = None
-        if centre is not None:
-            off = Vector(self.image.append(f"{name}.centre", pairs(np.ones(k, np.float32), -centre)), ceil_div(k, 8))
-        return Weight(name, matrix, ceil_div(k, values_per_unit(precision)), precision, affine, off)
+        taken = None if inputs is None else Vector(self.image.append(f"{name}.inputs", pairs(*inputs)), ceil_div(k, 8))
+        return Weight(name, matrix, ceil_div(k, values_per_unit(precision)), precision, affine, taken)
 
     def _cut(self, weight: Weight, vectors: bool) -> None:
         """Place the panels in the image: chunks of columns that an eighth of bbuf holds, or, if they stream, half of a slice."""
@@ -185,25 +184,25 @@ class Stage(Tiling):
             weight.chunks.append((self.image.append(f"{weight.name}.{first}", panel(columns)), first, len(columns)))
         weight.blocks = [None] * len(weight.chunks)
 
-    def linear_weight(self, *names: str, heads_out: bool = False, heads_in: bool = False) -> Weight:
+    def linear_weight(self, *names: str, heads_out: bool = False, heads_in: bool = False, modulated: bool = False) -> Weight:
         """Weight of the named layers in the program's precision, concatenated over their outputs; heads padded to whole units where
-        asked."""
+        asked. The host's modulation, not the weight, holds what the inputs of `modulated` layers are divided by."""
         d = self.dims
         matrices, biases = [], []
-        centre = self.checkpoint.centre(names[0]) if self.precision == Precision.INT8 else None
+        inputs = Inputs.of(self.checkpoint, names[0]) if self.precision == Precision.INT8 else Inputs(None, None)
+        affine = None if modulated else inputs.affine()
+        if affine and heads_in:
+            affine = tuple(pad_heads(v, d.heads, d.head_dim, self.head_pad, 0) for v in affine)
         for name in names:
-            matrix, bias = self.checkpoint.get(f"{name}.weight"), self.checkpoint.get(f"{name}.bias")
-            if centre is not None:
-                bias = centred_bias(matrix, bias, centre)
+            matrix, bias = inputs.layer(self.checkpoint.get(f"{name}.weight"), self.checkpoint.get(f"{name}.bias"))
             if heads_out:
                 matrix = pad_heads(matrix, d.heads, d.head_dim, self.head_pad, 0)
                 bias = pad_heads(bias, d.heads, d.head_dim, self.head_pad, 0)
             if heads_in:
                 matrix = pad_heads(matrix, d.heads, d.head_dim, self.head_pad, 1)
-                centre = None if centre is None else pad_heads(centre, d.heads, d.head_dim, self.head_pad, 0)
             matrices.append(matrix)
             biases.append(bias)
-        return self.weight(names[0], np.concatenate(matrices), np.concatenate(biases), self.precision, centre)
+        return self.weight(names[0], np.concatenate(matrices), np.concatenate(biases), self.precision, affine)
 
     def stays(self, *weights: Weight) -> bool:
         """Whether these weights fit the areas together, so that they are loaded once on a core."""

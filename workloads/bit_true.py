@@ -15,7 +15,7 @@ import numpy as np
 from compiler.attention import LOG2E
 from compiler.checkpoint import Checkpoint
 from compiler.model import STEM
-from compiler.quantise import centred_bias, quantise_columns
+from compiler.quantise import Inputs, quantise_columns
 from compiler.sparsity import Policies, Policy
 from models import numerics, ru, sfu, su
 from models.isa import Precision
@@ -38,12 +38,12 @@ class State:
 
 @dataclass(frozen=True)
 class Linear:
-    """INT8 or FP16 weight [N, K], scale (FP16: 1) and bias float32 [N]; `centre` float32 [K] is off its inputs."""
+    """INT8 or FP16 weight [N, K], scale (FP16: 1) and bias float32 [N]; `inputs`, float32 a, b [K]: its inputs come as x*a + b."""
 
     weight: Array
     scale: Array
     bias: Array
-    centre: Array | None = None
+    inputs: tuple[Array, Array] | None = None
 
     def __call__(self, x: Array, row_scale: Array | None) -> Array:
         """int8 [R, K] with its scales [R], or float16 [R, K] without -> float16 [R, N]."""
@@ -78,14 +78,15 @@ class BitTrue:
     def _linear(self, *names: str) -> Linear:
         if names not in self.linears:
             matrix = np.concatenate([self.checkpoint.get(f"{n}.weight") for n in names])
-            bias, centre = np.concatenate([self.checkpoint.get(f"{n}.bias") for n in names]), None
+            bias, affine = np.concatenate([self.checkpoint.get(f"{n}.bias") for n in names]), None
             if self.precision == Precision.INT8:
+                inputs = Inputs.of(self.checkpoint, names[0])
+                matrix, bias = inputs.layer(matrix, bias)
                 weight, scale = quantise_columns(matrix)
-                if (centre := self.checkpoint.centre(names[0])) is not None:
-                    bias = centred_bias(matrix, bias, centre)
+                affine = inputs.affine()
             else:
                 weight, scale = matrix.astype(np.float16), np.ones(len(matrix), np.float32)
-            self.linears[names] = Linear(weight, scale, bias, centre)
+            self.linears[names] = Linear(weight, scale, bias, affine)
         return self.linears[names]
 
     def block(self, kind: str, layer: int, x: Array, adaln: Array, caption: Array | None = None,
@@ -103,17 +104,17 @@ class BitTrue:
             return self._region((kind, layer, name), policies.get((kind, layer, name)), inputs, compute)
 
         qkv = self._linear(*(f"{stem}.attn1.to_{p}" for p in "qkv"))
-        planes = region("qkv", rows, lambda r: qkv(*self._norm(r, 1 + scale1, shift1)))
+        planes = region("qkv", rows, lambda r: qkv(*self._norm(f"{stem}.attn1.to_q", scale1, shift1, r)))
         q, k, v = (planes[:, i * d.hidden:(i + 1) * d.hidden].reshape(*shape[:2], d.hidden) for i in range(3))
         context = self._attention(q, k, v).reshape(-1, d.hidden)
         out = self._linear(f"{stem}.attn1.to_out.0")
-        rows = _residual(rows, region("out", context, lambda r: out(*self._convert(r, out.centre))), gate1)
+        rows = _residual(rows, region("out", context, lambda r: out(*self._convert(r, out.inputs))), gate1)
         if spatial:
             rows = self._cross(stem, rows, caption, shape, region)
         fc1, fc2 = self._linear(f"{stem}.ff.net.0.proj"), self._linear(f"{stem}.ff.net.2")
 
         def mlp(r: Array) -> Array:
-            return fc2(*self._operand(gelu(numerics.f16_to_f32(fc1(*self._norm(r, 1 + scale2, shift2)))), fc2.centre))
+            return fc2(*self._operand(gelu(numerics.f16_to_f32(fc1(*self._norm(f"{stem}.ff.net.0.proj", scale2, shift2, r)))), fc2.inputs))
 
         rows = _residual(rows, region("mlp", rows, mlp), gate2)
         y = rows.reshape(shape)
@@ -124,24 +125,25 @@ class BitTrue:
     def _cross(self, stem: str, rows: Array, caption: Array, shape: tuple[int, ...], region) -> Array:
         kv = self._linear(f"{stem}.attn2.to_k", f"{stem}.attn2.to_v")(*self._convert(caption.astype(np.float16)))
         query, out = self._linear(f"{stem}.attn2.to_q"), self._linear(f"{stem}.attn2.to_out.0")
-        q = region("cross_q", rows, lambda r: query(*self._convert(r, query.centre)))
+        q = region("cross_q", rows, lambda r: query(*self._convert(r, query.inputs)))
         hidden = self.dims.hidden
         context = self._attention(q[None], kv[None, :, :hidden], kv[None, :, hidden:])[0]
-        return _residual(rows, region("cross_out", context, lambda r: out(*self._convert(r, out.centre))), None)
+        return _residual(rows, region("cross_out", context, lambda r: out(*self._convert(r, out.inputs))), None)
 
-    def _operand(self, y: Array, centre: Array | None = None) -> tuple[Array, Array | None]:
-        """float32 rows, less `centre`, as an operand of the linear layers: int8 with scales, or float16."""
-        if centre is not None:
-            y = numerics.f32_add(y, -centre)
+    def _operand(self, y: Array, affine: tuple[Array, Array] | None = None) -> tuple[Array, Array | None]:
+        """float32 rows y, or y*a + b, as an operand of the linear layers: int8 with scales, or float16."""
+        if affine is not None:
+            y = numerics.f32_add(numerics.f32_mul(y, affine[0]), affine[1])
         return sfu.quant(y) if self.precision == Precision.INT8 else (numerics.f32_to_f16(y), None)
 
-    def _convert(self, rows: Array, centre: Array | None = None) -> tuple[Array, Array | None]:
-        return self._operand(numerics.f16_to_f32(rows), centre)
+    def _convert(self, rows: Array, affine: tuple[Array, Array] | None = None) -> tuple[Array, Array | None]:
+        return self._operand(numerics.f16_to_f32(rows), affine)
 
-    def _norm(self, rows: Array, scale: Array, shift: Array) -> tuple[Array, Array | None]:
-        """LayerNorm, modulate: an operand of the linear layers."""
+    def _norm(self, layer: str, scale: Array, shift: Array, rows: Array) -> tuple[Array, Array | None]:
+        """LayerNorm, modulate: an operand of the linear layer."""
+        inputs = Inputs.of(self.checkpoint, layer) if self.precision == Precision.INT8 else Inputs(None, None)
         y = sfu.layernorm(numerics.f16_to_f32(rows), np.float32(1 / rows.shape[1]), np.float32(self.dims.eps))
-        return self._operand(numerics.f32_add(numerics.f32_mul(y, numerics.f32(scale)), numerics.f32(shift)))
+        return self._operand(y, inputs.modulation(1 + scale, shift))
 
     def _attention(self, q: Array, k: Array, v: Array) -> Array:
         """float16 q [B, M, D], k and v [B, N, D] -> float16 [B, M, D]."""

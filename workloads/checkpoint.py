@@ -130,12 +130,13 @@ def load(folder: str | Path) -> Model:
 
 
 def check_weights(config: Config, tensors: dict[str, Array], source: str = "checkpoint") -> dict[str, Array]:
-    """The tensors of a checkpoint as float32, or a one-line ValueError that names the offending one. A layer may have a `centre` [K]: what
-    INT8 takes off its inputs before it rounds them, and makes good (prepared checkpoints); other precisions leave it alone."""
+    """The tensors of a checkpoint as float32, or a one-line ValueError that names the offending one. A layer may have a `centre` [K],
+    what INT8 takes off its inputs before it rounds them, and a `smooth` [K], by which it divides them; it makes both good (prepared
+    checkpoints), and other precisions leave them alone."""
     weights, shapes = {}, expected_shapes(config)
     layers = {name.removesuffix("weight"): shape for name, shape in shapes.items() if name.endswith(".weight")}
-    centres = {f"{layer}centre": shape[1:] for layer, shape in layers.items() if f"{layer}centre" in tensors}
-    for name, shape in (shapes | centres).items():
+    extra = {f"{layer}{kind}": shape[1:] for layer, shape in layers.items() for kind in ("centre", "smooth") if f"{layer}{kind}" in tensors}
+    for name, shape in (shapes | extra).items():
         if name not in tensors:
             raise ValueError(f"{source}: tensor {name} is missing")
         tensor = tensors[name]

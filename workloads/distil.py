@@ -23,12 +23,12 @@ from rich.progress import track  # noqa: E402
 from torch.nn import functional as nn  # noqa: E402
 
 from workloads import functional, inputs, latte  # noqa: E402
-from workloads.calibrate import BUILD, CAR, GUIDANCE, MAN, RABBIT, STEPS  # noqa: E402
+from workloads.calibrate import BUILD, CAR, GUIDANCE, MAN, RABBIT, SAMPLERS, SHORT  # noqa: E402
 from workloads.captions import NULL, embed_caption  # noqa: E402
 from workloads.functional import BLOCKS, layers_of  # noqa: E402
 from workloads.prepare import FOLDER, prepared, save  # noqa: E402
 
-RUNS = tuple((caption, seed) for seed in range(1, 5) for caption in (CAR, MAN, RABBIT))
+RUNS = tuple((caption, seed) for seed in range(1, 17) for caption in (CAR, MAN, RABBIT))
 WARMUP = 20  # steps
 
 
@@ -52,11 +52,15 @@ class Student(torch.nn.Module):
         super().__init__()
         self.config = model.config
         moving = {name: torch.nn.Parameter(torch.from_numpy(value.copy()))
-                  for name, value in model.weights.items() if name.startswith(BLOCKS) and not name.endswith("centre")}
+                  for name, value in model.weights.items() if name.startswith(BLOCKS) and not name.endswith(("centre", "smooth"))}
         self.names = list(moving)
         self.values = torch.nn.ParameterList(moving.values())
-        self.rest, self.fixed = model, {name: torch.from_numpy(value) for name, value in model.weights.items() if name not in moving}
+        self.rest, self.fixed = model, {
+            name: torch.from_numpy(value) for name, value in model.weights.items() if name not in moving}
         self.positions = torch.from_numpy(latte.temporal_positions(model.config))
+        self.smooth = {f"{name}.{index}.{part}.weight": self.fixed[f"{name}.{index}.{parts[0]}.smooth"]
+                       for name in BLOCKS for index in range(model.config.layers) for parts in layers_of(f"{name}.{index}").values()
+                       for part in parts if f"{name}.{index}.{parts[0]}.smooth" in self.fixed}
 
     def weights(self) -> dict:
         return dict(zip(self.names, self.values)) | self.fixed
@@ -64,7 +68,12 @@ class Student(torch.nn.Module):
     def rounded(self) -> dict:
         """The tensors of a checkpoint, weights on the grid of INT8."""
         with torch.no_grad():
-            return {name: (quantise(value) if self.integer(name) else value).detach().numpy() for name, value in self.weights().items()}
+            return {name: (self.on_grid(name, value) if self.integer(name) else value).detach().numpy() for name, value in self.weights().items()}
+
+    def on_grid(self, name: str, weight):
+        """A weight on the grid of INT8, where the layer's inputs are divided by its `smooth`."""
+        smooth = self.smooth.get(name)
+        return quantise(weight) if smooth is None else quantise(weight * smooth) / smooth
 
     @staticmethod
     def integer(name: str) -> bool:
@@ -78,7 +87,7 @@ class Student(torch.nn.Module):
         x = torch.from_numpy(np.stack([e.tokens for e in embedded])).float()
         text = torch.from_numpy(np.stack([e.caption for e in embedded])).float()
         adaln = torch.from_numpy(embedded[0].adaln).float()
-        ints = {name: quantise(value) for name, value in w.items() if self.integer(name)}
+        ints = {name: self.on_grid(name, value) for name, value in w.items() if self.integer(name)}
 
         def linear(block, name, rows):
             parts = layers_of(block)[name]
@@ -114,20 +123,21 @@ class Student(torch.nn.Module):
 
 
 def states(build: Path, runs) -> list:
-    """(latents, timestep, caption, guided velocity) of the dense FP32 runs, all steps; runs are kept under `build`."""
-    denoiser, null, grid, found = functional.Denoiser(latte.load(inputs.CHECKPOINT)), embed_caption(NULL), functional.times(STEPS), []
+    """(latents, timestep, caption, guided velocity) of short dense FP32 runs, all steps; runs are kept under `build`."""
+    denoiser, null, grid, found = functional.Denoiser(latte.load(inputs.CHECKPOINT)), embed_caption(NULL), functional.times(SHORT), []
     for caption, seed in track(runs, description="teacher"):
-        path = build / f"teacher_{caption.split()[2]}_{seed}.npy"
-        guided, x = functional.Guided(denoiser, embed_caption(caption), null, GUIDANCE), functional.noise(denoiser.config, seed)
-        known = np.load(path) if path.is_file() else None
-        velocities = []
-        for step in range(STEPS):
-            velocity = guided(x, float(grid[step])) if known is None else known[step]
-            velocities.append(velocity)
-            found.append((x, 1000 * float(grid[step]), embed_caption(caption), velocity))
-            x = x + functional.F32(grid[step + 1] - grid[step]) * velocity
-        if known is None:
-            np.save(path, np.stack(velocities))
+        path = build / f"teacher_{caption.split()[2]}_{seed}.npz"
+        if not path.is_file():
+            guided, seen = functional.Guided(denoiser, embed_caption(caption), null, GUIDANCE), []
+
+            def velocity(x, time, guided=guided, seen=seen):
+                seen.append((x, guided(x, time)))
+                return seen[-1][1]
+
+            functional.sampler(SAMPLERS[SHORT])(velocity, functional.noise(denoiser.config, seed), SHORT)
+            np.savez(path, states=np.stack([x for x, _ in seen]), velocities=np.stack([v for _, v in seen]))
+        with np.load(path) as data:
+            found += [(x, 1000 * float(time), embed_caption(caption), v) for x, time, v in zip(data["states"], grid, data["velocities"])]
     return found
 
 
@@ -142,10 +152,11 @@ def error(student: Student, state) -> torch.Tensor:
 
 
 def train(student: Student, data: list, steps: int, rate: float) -> None:
-    """Adam on random states; the rate falls to zero over the last two thirds."""
-    optimizer, rng, recent = torch.optim.Adam(student.parameters(), betas=(0.9, 0.99)), np.random.default_rng(0), []
+    """Adam on states in random order, none twice before all were seen; the rate falls to zero over the last two thirds."""
+    optimizer, rng, recent, order = torch.optim.Adam(student.parameters(), betas=(0.9, 0.99)), np.random.default_rng(0), [], []
     for step in range(steps):
-        loss = error(student, data[rng.integers(len(data))])
+        order = order or list(rng.permutation(len(data)))
+        loss = error(student, data[order.pop()])
         loss.backward()
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / WARMUP, 1.5 * (1 - step / steps))

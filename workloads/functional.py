@@ -69,9 +69,12 @@ class Denoiser:
         for block in (f"{kind}.{index}" for kind in BLOCKS for index in range(self.config.layers)):
             for name, parts in layers_of(block).items():
                 weight, bias = (np.concatenate([model.weights[f"{block}.{p}.{kind}"] for p in parts]) for kind in ("weight", "bias"))
-                centre = model.weights.get(f"{block}.{parts[0]}.centre") if self.integer else None
-                weight = quantise(weight) if self.integer else weight
-                self.layers[block, name] = weight.T.copy(), bias if centre is None else bias + weight @ centre, centre
+                centre, smooth = (model.weights.get(f"{block}.{parts[0]}.{kind}") if self.integer else None for kind in ("centre", "smooth"))
+                if self.integer:
+                    weight = quantise(weight) if smooth is None else quantise(weight * smooth)
+                if centre is not None:
+                    bias = bias + weight @ (centre if smooth is None else centre / smooth)
+                self.layers[block, name] = weight.T.copy(), bias, centre, smooth
         self.positions = latte.temporal_positions(self.config)
 
     def store(self, x):
@@ -79,9 +82,11 @@ class Denoiser:
         return x if self.precision == "fp32" else half(x)
 
     def linear(self, block: str, name: str, x):
-        weight, bias, centre = self.layers[block, name]
+        weight, bias, centre, smooth = self.layers[block, name]
         if centre is not None:
             x = x - centre
+        if smooth is not None:
+            x = x / smooth
         return self.store((quantise(x) if self.integer else x) @ weight + bias)
 
     def heads(self, x, batch: int):

@@ -2,7 +2,8 @@
 
     python -m workloads.precision workloads/latte_small build/quality/prepared workloads/latte_small_int8
 
-For each checkpoint in W8A8 with FP16 attention, the same without its centres, and with nothing but its weights rounded: PSNR of dense runs
+For each checkpoint in W8A8 with FP16 attention, the same without its centres, without its smoothing
+factors, and with nothing but its weights rounded: PSNR of dense runs
 to those of the FP32 network, dB, mean over `EVALUATED` runs of the search; and the relative error of the guided velocity on states of FP32
 runs, 10^-3, with captions of the search and seeds that were searched and distilled on (`SEEN`) or never (`NEW`).  A row takes a minute.
 """
@@ -25,10 +26,17 @@ EVERY = 10  # of the steps of a run, one counts
 def variants(folder: Path) -> dict[str, functional.Denoiser]:
     """The denoisers of a checkpoint, by what is rounded."""
     model = latte.load(folder)
-    plain = latte.Model(model.config, {name: value for name, value in model.weights.items() if not name.endswith(".centre")})
-    weights = functional.Denoiser(plain, "w8a8")
+    weights = functional.Denoiser(model, "w8a8")
     weights.integer = False  # its layers hold rounded weights; their inputs stay as they are
-    return {"W8A8": functional.Denoiser(model, "w8a8"), "without centres": functional.Denoiser(plain, "w8a8"), "weights alone": weights}
+
+    def less(kind: str) -> functional.Denoiser:
+        return functional.Denoiser(latte.Model(model.config, {n: v for n, v in model.weights.items() if not n.endswith(kind)}), "w8a8")
+
+    found = {"W8A8": functional.Denoiser(model, "w8a8")}
+    for kind, shown in ((".centre", "without centres"), (".smooth", "without smoothing")):
+        if any(name.endswith(kind) for name in model.weights):
+            found[shown] = less(kind)
+    return found | {"weights alone": weights}
 
 
 def psnr(bench: Bench, denoiser: functional.Denoiser) -> float:

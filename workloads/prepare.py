@@ -8,8 +8,11 @@
    taken off the shift (`scale_shift_table`), and what the layer makes of it is added to the bias. Other layers get a tensor `centre`, which
    the operation in front of them takes off (docs/isa.md, `affine` of QUANT and GELU) and the compiler adds to the bias: the mean, or behind
    GELU, which has one sign, about half of a row's usual greatest value.
-2. *Rounding*: weights move to the grid of `compiler.quantise.quantise_columns` by `round_to_inputs`, which knows the layers' inputs.
-3. *Bias*: what rounding still does to the mean input is taken off the bias.
+2. *Smoothing*: layers get a tensor `smooth` of factors by which their inputs are divided before they are rounded, and their weights
+   multiplied, so that channels that the layer weighs more are rounded more finely (after SmoothQuant, Xiao et al. 2023; the factors
+   minimise the error of the products, `smoothing`). Behind a LayerNorm the modulation divides, else `affine` of QUANT.
+3. *Rounding*: weights move to the grid of `compiler.quantise.quantise_columns` by `round_to_inputs`, which knows the layers' inputs.
+4. *Bias*: what rounding still does to the mean input is taken off the bias.
 
 The inputs are those of the FP32 network along the dense runs of the search (`calibrate.RUNS`), never those of the study.
 """
@@ -32,6 +35,9 @@ WATCHED = (0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 30, 40)  # steps whose inputs co
 RUNS_WATCHED = 3
 ROWS = 96  # of a layer's inputs, per evaluation
 OWN = ("out", "cross_q", "cross_out", "fc2")  # layers with a centre of their own
+SMOOTHED = ("qkv", "out", "cross_q", "cross_out", "fc1")  # GELU and the text's QUANT cannot divide
+SMOOTHING_ROUNDS, SMOOTHING_RATE = 300, 3.0
+SMOOTHING_ROWS = 2500  # of a layer's inputs
 SHIFT = {"qkv": 0, "fc1": 3}  # layers behind a LayerNorm: row of the scale_shift_table that holds their shift
 
 
@@ -68,6 +74,23 @@ def middle(x: np.ndarray) -> np.ndarray:
     return np.full(x.shape[1], min(choices, key=lambda c: np.mean(np.maximum(high - c, c - low) ** 2)))
 
 
+def smoothing(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Factors float32 [K], geometric mean 1, for rows x [n, K] that enter a layer of weight [N, K].
+
+    A row divided by s is rounded with a step that is a constant part of its greatest magnitude, and channel k carries that error with
+    s_k^2 |w_k|^2 into the products: the mean square of the greatest magnitudes times sum_k s_k^2 |w_k|^2 goes down by gradient descent on
+    log s. It is least where every channel has the same part in both factors.
+    """
+    x = np.abs(x[:: max(1, len(x) // SMOOTHING_ROWS)])
+    strength, log, number = np.square(weight).sum(0), np.zeros(x.shape[1]), np.arange(len(x))
+    for rate in np.linspace(SMOOTHING_RATE, 0, SMOOTHING_ROUNDS):
+        scaled, cost = x / np.exp(log), strength * np.exp(2 * log)
+        top = scaled.argmax(1)
+        peaks = np.bincount(top, scaled[number, top] ** 2, len(log))
+        log += rate * (peaks / max(peaks.sum(), 1e-30) - cost / max(cost.sum(), 1e-30))
+    return np.exp(log - log.mean()).astype(F32)
+
+
 def prepare(weights: dict, layers: int, rows: dict) -> dict:
     """Float32 tensors of the prepared checkpoint, from those of a checkpoint of so many layers and the rows that enter its layers."""
     out = dict(weights)
@@ -82,16 +105,20 @@ def prepare(weights: dict, layers: int, rows: dict) -> dict:
                 table[SHIFT[name]] -= centre
             if name in OWN:
                 out[f"{block}.{parts[0]}.centre"] = (middle(x) if name == "fc2" else mean).astype(F32)
+            smooth = np.ones(len(mean), F32)
+            if name in SMOOTHED:
+                smooth = smoothing(x - mean, np.concatenate([weights[f"{block}.{p}.weight"] for p in parts]))
+                out[f"{block}.{parts[0]}.smooth"] = smooth
             for part in parts:
                 weight = weights[f"{block}.{part}.weight"]
-                rounded = round_to_inputs(weight, gram)
+                rounded = round_to_inputs(weight * smooth, gram / np.outer(smooth, smooth)) / smooth
                 bias = weights[f"{block}.{part}.bias"] + weight @ centre + (weight - rounded) @ (mean - centre)
                 out[f"{block}.{part}.weight"], out[f"{block}.{part}.bias"] = rounded, bias.astype(F32)
     return out
 
 
 def save(folder: Path, weights: dict, source: Path) -> None:
-    """A checkpoint directory: matrices in FP16, which holds the INT8 grid, vectors and tables in FP32."""
+    """A checkpoint directory: matrices in FP16, close enough to find the same INT8 again, vectors and tables in FP32."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.astype(np.float16 if name.endswith("weight") else F32) for name, value in weights.items()}
     save_file(tensors, str(folder / latte.WEIGHTS_FILE))

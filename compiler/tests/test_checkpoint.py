@@ -45,11 +45,13 @@ def test_random_checkpoint_repeats_itself() -> None:
     ({NAME: np.zeros((48, 48), np.float64)}, f"tensor {NAME} has dtype F64"),
     ({"transformer_blocks.0.attn1.to_q.centre": np.zeros(48, np.float32)}, "tensor transformer_blocks.0.attn1.to_q.centre is not supported"),
     ({"transformer_blocks.0.ff.net.2.centre": np.zeros(48, np.float32)}, "tensor transformer_blocks.0.ff.net.2.centre has shape (48,)"),
+    ({"transformer_blocks.0.ff.net.2.smooth": np.ones(192, np.float32)}, "tensor transformer_blocks.0.ff.net.2.smooth is not supported"),
+    ({"transformer_blocks.0.attn1.to_q.smooth": np.zeros(48, np.float32)}, "tensor transformer_blocks.0.attn1.to_q.smooth divides inputs"),
     ({NAME: np.zeros((48, 47), np.float16)}, f"tensor {NAME} has shape (48, 47)"),
     ({NAME: np.full((48, 48), np.nan, np.float16)}, f"tensor {NAME} holds NaN or infinity"),
     ({NAME: np.full((48, 48), np.inf, np.float32)}, f"tensor {NAME} holds NaN or infinity"),
     ({"scale_shift_table": np.full((2, 48), np.nan, np.float32)}, "tensor scale_shift_table holds NaN or infinity"),
-], ids=["missing", "int8", "float64", "centre-unknown", "centre-shape", "shape", "nan", "inf", "nan-on-the-host"])
+], ids=["missing", "int8", "float64", "centre-unknown", "centre-shape", "smooth-unknown", "smooth-zero", "shape", "nan", "inf", "nan-on-the-host"])
 def test_defective_tensor(tmp_path: Path, tensors: dict[str, np.ndarray | None], message: str) -> None:
     folder = small.write_checkpoint(tmp_path, D, tensors)
     with pytest.raises(CompileError) as error:

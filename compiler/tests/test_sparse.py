@@ -67,9 +67,9 @@ class Runs:
     """Steps of a small model: on the compiled program, and on the functional forward."""
 
     def __init__(self, machine: str, policies: dict, seed: int = 0, base: int = 0, cores: int = 0, contexts: int = 0,
-                 schedule: Schedule = Schedule(), linear: Precision = Precision.INT8, centred: bool = False) -> None:
+                 schedule: Schedule = Schedule(), linear: Precision = Precision.INT8, prepared: bool = False) -> None:
         self.base, self.schedule, self.linear = base, schedule, linear
-        self.checkpoint = RandomCheckpoint(small.dims(**D), centred=centred)
+        self.checkpoint = RandomCheckpoint(small.dims(**D), prepared=prepared)
         self.model = small.oracle(self.checkpoint)
         self.machine, self.policies = config.load(machine), policies
         self.machine = replace(self.machine, cores=cores or self.machine.cores, contexts=contexts or self.machine.contexts)
@@ -122,10 +122,10 @@ class Runs:
 
 @pytest.mark.parametrize("machine", ["tiny", "sim"])
 @pytest.mark.parametrize("linear", Precision)
-def test_centres_of_the_inputs(linear: Precision, machine: str) -> None:
-    """A checkpoint with centres: the program equals the functional forward, sparse too; in FP16 the centres change nothing."""
+def test_prepared_inputs(linear: Precision, machine: str) -> None:
+    """A checkpoint with centres and smoothing factors: the program equals the functional forward, sparse too; in FP16 they change nothing."""
     policies = CASES["step"]
-    runs, plain = (Runs(machine, policies, linear=linear, centred=centred) for centred in (True, False))
+    runs, plain = (Runs(machine, policies, linear=linear, prepared=prepared) for prepared in (True, False))
     for number, chosen in enumerate((first(policies), policies)):
         (got, expected), (other, _) = runs.step(number, chosen), plain.step(number, chosen)
         assert np.array_equal(got.view(np.uint16), expected.view(np.uint16))

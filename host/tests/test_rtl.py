@@ -22,12 +22,12 @@ from tb.top.harness import CORES, Knobs, simulate_tasks
 from workloads import latte
 
 
-@pytest.mark.parametrize(("sizes", "centred", "knobs"), [
+@pytest.mark.parametrize(("sizes", "prepared", "knobs"), [
     ((2, 24, 1, 3, 3), False, Knobs(latency=20, jitter=60, stall=40, reorder=1, interleave=1)),
     ((1, 40, 1, 2, 5), True, Knobs(latency=400)),
 ], ids=["jitter", "far"])
-def test_denoiser_on_the_rtl(sizes: tuple[int, ...], centred: bool, knobs: Knobs) -> None:
-    config, checkpoint = replace(configs.load("tiny"), cores=CORES), RandomCheckpoint(small.dims(*sizes), centred=centred)
+def test_denoiser_on_the_rtl(sizes: tuple[int, ...], prepared: bool, knobs: Knobs) -> None:
+    config, checkpoint = replace(configs.load("tiny"), cores=CORES), RandomCheckpoint(small.dims(*sizes), prepared=prepared)
     model = small.oracle(checkpoint)
     latents, caption, embedded = small.random_inputs(model, 5, 3)
     compiled = compile_blocks(checkpoint, config, 5, base=sim.HBM_BASE)
