@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from compiler.checkpoint import Checkpoint
-from compiler.model import STEM, Compiled, of_branch
+from compiler.layout import of_branch
+from compiler.model import STEM, Compiled
 from compiler.quantise import Inputs, fp16_rows, pairs
 from models.isa import Precision
 
