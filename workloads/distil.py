@@ -1,18 +1,19 @@
 """Distil the prepared checkpoint: its rounded weights learn to give the velocities of the FP32 network.
 
-    python -m workloads.distil --steps 640 --lr 1.5e-5          # from workloads.prepare; needs torch, about 2 s a step on one core
-    python -m workloads.distil --steps 770 --lr 1.2e-5 --init workloads/latte_small_int8
+    python -m workloads.distil --steps 960 --lr 1.5e-5          # from workloads.prepare; needs torch, about 1 s a step and 6 minutes on two cores
+    python -m workloads.distil --steps 960 --lr 1.2e-5 --init workloads/latte_small_int8 --first 17 --mixed
 
 These two made `workloads/latte_small_int8`.  The network runs with its weights rounded on the fly, gradients straight through the rounding,
-on states of dense FP32 runs, and the squared error of the guided velocity, relative to the velocity's own square, goes down.  What rounding
+on states of short dense FP32 runs, and the squared error of the guided velocity, relative to the velocity's own square, goes down.  What rounding
 does to the weights is the same at every step of a run and adds up there; this training can take away, because the rounding of one weight
 makes good that of others, across layers.  What it does to activations is as good as noise; they stay in FP32 here.  Weights, biases and
-tables of the blocks move; centres, embedding and output projection stay.  Captions are those of the search (`calibrate.RUNS`), never those
-of the study.
+tables of the blocks move; centres, smoothing factors, embedding and output projection stay.  Captions are those of the search
+(`calibrate.RUNS`), in a second round others of the same words, never those of the study; a round sees each state once.
 """
 
 import argparse
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,14 @@ from workloads.captions import NULL, embed_caption  # noqa: E402
 from workloads.functional import BLOCKS, layers_of  # noqa: E402
 from workloads.prepare import FOLDER, prepared, save  # noqa: E402
 
-RUNS = tuple((caption, seed) for seed in range(1, 17) for caption in (CAR, MAN, RABBIT))
+FIRST = (CAR, MAN, RABBIT)
+MIXED = (*FIRST,
+         "a dark road seen from above", "a red car driving on a dark road seen from above", "a white car standing in a green meadow",
+         "a white room with a wooden floor", "a woman in black standing in a white room with a wooden floor",
+         "a woman with long hair in a red dress standing in a white room with a wooden floor",
+         "a man with dark hair standing in a white room with a wooden floor", "a man in a pullover standing in a white room with a wooden floor",
+         "a grey rabbit standing in a green meadow")  # words of the workload's captions, in none of the study's combinations
+RUNS = 48  # of the teacher, in a round
 WARMUP = 20  # steps
 
 
@@ -126,7 +134,7 @@ def states(build: Path, runs) -> list:
     """(latents, timestep, caption, guided velocity) of short dense FP32 runs, all steps; runs are kept under `build`."""
     denoiser, null, grid, found = functional.Denoiser(latte.load(inputs.CHECKPOINT)), embed_caption(NULL), functional.times(SHORT), []
     for caption, seed in track(runs, description="teacher"):
-        path = build / f"teacher_{caption.split()[2]}_{seed}.npz"
+        path = build / f"teacher_{zlib.crc32(caption.encode()):08x}_{seed}.npz"
         if not path.is_file():
             guided, seen = functional.Guided(denoiser, embed_caption(caption), null, GUIDANCE), []
 
@@ -172,12 +180,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--lr", type=float, required=True)
     parser.add_argument("--init", type=Path, help="checkpoint to go on from; else the prepared one")
+    parser.add_argument("--first", type=int, default=1, help="first seed of the teacher, another for every round")
+    parser.add_argument("--mixed", action="store_true", help="captions of `MIXED`, else of `FIRST`")
     parser.add_argument("--build", type=Path, default=BUILD)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     student = Student(latte.load(args.init) if args.init else prepared(args.build))
-    train(student, states(args.build, RUNS), args.steps, args.lr)
+    captions = MIXED if args.mixed else FIRST
+    runs = [(caption, seed) for seed in range(args.first, args.first + RUNS // len(captions)) for caption in captions]
+    train(student, states(args.build, runs), args.steps, args.lr)
     save(FOLDER, student.rounded(), inputs.CHECKPOINT)
 
 
