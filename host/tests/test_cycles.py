@@ -39,12 +39,17 @@ def test_model_predicts_the_rtl() -> None:
     assert errors[-1] <= LIMIT and errors[len(errors) // 2] <= MEDIAN, found
 
 
-def test_the_limit_sees_a_wrong_constant() -> None:
-    """A check that takes four times as long, a memory that is farther away, a context less: each moves the prediction beyond the limit."""
-    d = drawn("dense", 2, 2)
-    case = cycles.prepare(d)
-    right = cycles.predict(case, 2, d.latency)
-    assert cycles.predict(case, 2, d.latency) == right
-    slow = Timing(latency=d.latency, check={opcode: 4 * n for opcode, n in Timing().check.items()})
-    wrong = [cycles.predict(case, 2, 3 * d.latency), cycles.predict(case, 1, d.latency), cycles.predict(case, 2, d.latency, slow)]
-    assert all(abs(w / right - 1) > LIMIT for w in wrong)
+def test_the_limits_see_a_wrong_constant() -> None:
+    """A check that takes four times as long, a memory that is farther away, a context less: each moves every program by more than half
+    of them may be off, and at least one by more than any may be. How much a check counts depends on the program: 2 to 16 % with six seeds."""
+    moved = []
+    for cores in (1, 2):
+        d = drawn("dense", cores, 2)
+        case = cycles.prepare(d)
+        right = cycles.predict(case, 2, d.latency)
+        assert cycles.predict(case, 2, d.latency) == right
+        slow = Timing(latency=d.latency, check={opcode: 4 * n for opcode, n in Timing().check.items()})
+        wrong = [cycles.predict(case, 2, 3 * d.latency), cycles.predict(case, 1, d.latency), cycles.predict(case, 2, d.latency, slow)]
+        moved.append([abs(w / right - 1) for w in wrong])
+    assert all(m > MEDIAN for program in moved for m in program), moved
+    assert max(m for program in moved for m in program) > LIMIT, moved
