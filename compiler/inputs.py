@@ -14,7 +14,6 @@ from compiler.checkpoint import Checkpoint
 from compiler.layout import of_branch
 from compiler.model import STEM, Compiled
 from compiler.quantise import Inputs, fp16_rows, pairs
-from models.isa import Precision
 
 
 def _put(compiled: Compiled, memory: np.ndarray, address: int, data: np.ndarray) -> None:
@@ -33,7 +32,7 @@ def modulation(compiled: Compiled, checkpoint: Checkpoint, adaln: np.ndarray, ti
         block = f"{STEM[kind]}.{layer}"
         table = checkpoint.get(f"{block}.scale_shift_table") + adaln
         for (shift, scale, gate), name in ((table[:3], "attn1.to_q"), (table[3:], "ff.net.0.proj")):
-            taken = Inputs.of(checkpoint, f"{block}.{name}") if compiled.linear == Precision.INT8 else Inputs(None, None)
+            taken = Inputs.of(checkpoint, f"{block}.{name}", compiled.linear)
             images += [pairs(*taken.modulation(1 + scale, shift)), pairs(gate, np.zeros_like(gate))]
     if compiled.whole:
         shift, scale = checkpoint.get("scale_shift_table") + time

@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler.checkpoint import Checkpoint
 from compiler.memory import ceil_div
+from models.isa import Precision
 
 BLOCK = 32  # columns of `round_to_inputs` between two updates of those behind
 
@@ -34,8 +35,10 @@ class Inputs:
     smooth: np.ndarray | None
 
     @staticmethod
-    def of(checkpoint: Checkpoint, layer: str) -> Inputs:
-        """Those of a layer."""
+    def of(checkpoint: Checkpoint, layer: str, precision: Precision) -> Inputs:
+        """Those of a layer; FP16 takes its inputs as they are."""
+        if precision != Precision.INT8:
+            return Inputs(None, None)
         return Inputs(checkpoint.find(f"{layer}.centre"), checkpoint.find(f"{layer}.smooth"))
 
     def layer(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

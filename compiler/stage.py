@@ -189,7 +189,7 @@ class Stage(Tiling):
         asked. The host's modulation, not the weight, holds what the inputs of `modulated` layers are divided by."""
         d = self.dims
         matrices, biases = [], []
-        inputs = Inputs.of(self.checkpoint, names[0]) if self.precision == Precision.INT8 else Inputs(None, None)
+        inputs = Inputs.of(self.checkpoint, names[0], self.precision)
         affine = None if modulated else inputs.affine()
         if affine and heads_in:
             affine = tuple(pad_heads(v, d.heads, d.head_dim, self.head_pad, 0) for v in affine)

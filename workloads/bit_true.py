@@ -78,15 +78,13 @@ class BitTrue:
     def _linear(self, *names: str) -> Linear:
         if names not in self.linears:
             matrix = np.concatenate([self.checkpoint.get(f"{n}.weight") for n in names])
-            bias, affine = np.concatenate([self.checkpoint.get(f"{n}.bias") for n in names]), None
+            inputs = Inputs.of(self.checkpoint, names[0], self.precision)
+            matrix, bias = inputs.layer(matrix, np.concatenate([self.checkpoint.get(f"{n}.bias") for n in names]))
             if self.precision == Precision.INT8:
-                inputs = Inputs.of(self.checkpoint, names[0])
-                matrix, bias = inputs.layer(matrix, bias)
                 weight, scale = quantise_columns(matrix)
-                affine = inputs.affine()
             else:
                 weight, scale = matrix.astype(np.float16), np.ones(len(matrix), np.float32)
-            self.linears[names] = Linear(weight, scale, bias, affine)
+            self.linears[names] = Linear(weight, scale, bias, inputs.affine())
         return self.linears[names]
 
     def block(self, kind: str, layer: int, x: Array, adaln: Array, caption: Array | None = None,
@@ -141,7 +139,7 @@ class BitTrue:
 
     def _norm(self, layer: str, scale: Array, shift: Array, rows: Array) -> tuple[Array, Array | None]:
         """LayerNorm, modulate: an operand of the linear layer."""
-        inputs = Inputs.of(self.checkpoint, layer) if self.precision == Precision.INT8 else Inputs(None, None)
+        inputs = Inputs.of(self.checkpoint, layer, self.precision)
         y = sfu.layernorm(numerics.f16_to_f32(rows), np.float32(1 / rows.shape[1]), np.float32(self.dims.eps))
         return self._operand(y, inputs.modulation(1 + scale, shift))
 

@@ -146,5 +146,7 @@ def check_weights(config: Config, tensors: dict[str, Array], source: str = "chec
             raise ValueError(f"{source}: tensor {name} has shape {tensor.shape}, {shape} expected")
         if not np.isfinite(tensor).all():
             raise ValueError(f"{source}: tensor {name} holds values that are not finite")
+        if name.endswith(".smooth") and not (tensor > 0).all():
+            raise ValueError(f"{source}: tensor {name} divides inputs, all values must be greater than zero")
         weights[name] = tensor.astype(F32)
     return weights

@@ -63,8 +63,7 @@ class Student(torch.nn.Module):
                   for name, value in model.weights.items() if name.startswith(BLOCKS) and not name.endswith(("centre", "smooth"))}
         self.names = list(moving)
         self.values = torch.nn.ParameterList(moving.values())
-        self.rest, self.fixed = model, {
-            name: torch.from_numpy(value) for name, value in model.weights.items() if name not in moving}
+        self.rest, self.fixed = model, {name: torch.from_numpy(value) for name, value in model.weights.items() if name not in moving}
         self.positions = torch.from_numpy(latte.temporal_positions(model.config))
         self.smooth = {f"{name}.{index}.{part}.weight": self.fixed[f"{name}.{index}.{parts[0]}.smooth"]
                        for name in BLOCKS for index in range(model.config.layers) for parts in layers_of(f"{name}.{index}").values()

@@ -2,8 +2,7 @@
 
     python -m workloads.precision workloads/latte_small build/quality/prepared workloads/latte_small_int8
 
-For each checkpoint in W8A8 with FP16 attention, the same without its centres, without its smoothing
-factors, and with nothing but its weights rounded: PSNR of dense runs
+For each checkpoint in W8A8 with FP16 attention, the same without its centres, without its smoothing factors, and with nothing but its weights rounded: PSNR of dense runs
 to those of the FP32 network, dB, mean over `EVALUATED` runs of the search; and the relative error of the guided velocity on states of FP32
 runs, 10^-3, with captions of the search and seeds that were searched and distilled on (`SEEN`) or never (`NEW`).  A row takes a minute.
 """

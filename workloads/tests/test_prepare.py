@@ -80,13 +80,13 @@ def test_centres_halve_the_range_behind_gelu(model):
     assert np.abs(rows - prepare.middle(rows)).max(1).mean() < 0.6 * np.abs(rows).max(1).mean()
 
 
-@pytest.mark.parametrize(("kind", "of_a_layer", "gain"), [("centre", 6, 0.95), ("smooth", 8, 0.95)])
-def test_prepared_inputs_leave_fp32_alone(model, made, kind, of_a_layer, gain):
+@pytest.mark.parametrize(("kind", "of_a_layer"), [("centre", 6), ("smooth", 8)])
+def test_prepared_inputs_leave_fp32_alone(model, made, kind, of_a_layer):
     """Centres and smoothing factors are tensors beside the network, which INT8 alone looks at, and there they lose less."""
     without = {name: value for name, value in made.items() if not name.endswith(kind)}
     assert len(made) - len(without) == model.config.layers * of_a_layer
     (weights, both, _), (same, more, _) = errors(model, made), errors(model, without)
-    assert weights == same and both < gain * more
+    assert weights == same and both < 0.95 * more
 
 
 def test_smoothing_takes_error_off_the_products():
