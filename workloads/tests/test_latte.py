@@ -112,7 +112,7 @@ def write_checkpoint(folder, tensors, **changes):
     save_file(tensors, str(folder / latte.WEIGHTS_FILE))
 
 
-@pytest.mark.parametrize("fault", ["missing", "dtype", "shape", "nan"])
+@pytest.mark.parametrize("fault", ["missing", "dtype", "shape", "nan", "smooth"])
 def test_bad_tensor_is_named(tmp_path, fault):
     name = "temporal_transformer_blocks.2.attn1.to_k.weight"
     tensors = load_file(str(inputs.CHECKPOINT / latte.WEIGHTS_FILE))
@@ -122,8 +122,11 @@ def test_bad_tensor_is_named(tmp_path, fault):
         tensors[name] = tensors[name].astype(np.int32)
     elif fault == "shape":
         tensors[name] = np.ascontiguousarray(tensors[name][:-1])
-    else:
+    elif fault == "nan":
         tensors[name][3, 5] = np.nan
+    else:
+        name = "temporal_transformer_blocks.2.attn1.to_q.smooth"
+        tensors[name] = np.zeros(216, np.float32)
     write_checkpoint(tmp_path, tensors)
     with pytest.raises(ValueError, match=name) as caught:
         latte.load(tmp_path)
